@@ -1,0 +1,62 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Needs Python >= 3.11, make and PyPI. Everything else is put into .venv by the first call.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ANSIBLE := $(BIN)/ansible-playbook
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix lint changelog build clean
+
+help: ## What can be typed here
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## The project's own virtual environment
+
+$(STAMP): requirements.txt requirements-lab.txt requirements-test.txt lab/bootstrap.sh
+	@bash lab/bootstrap.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## Break the lab, see the drift, repair it, see it in sync
+	@bash lab/demo.sh
+
+down: ## End the lab; nothing stays behind
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m lab down; else echo "No lab is here: $(VENV) was never made."; fi
+
+kube: $(STAMP) ## Build the real Kubernetes API server for the lab (once, about 5 minutes)
+	@$(BIN)/python -m lab.cluster.build
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy -p lab
+	@$(BIN)/mypy -p ansible_collections.keybuzz.amazon.plugins.module_utils
+	@$(BIN)/antsibull-changelog lint
+
+test-unit: $(STAMP) ## Tests without any server, in seconds
+	@$(BIN)/python -m pytest tests/unit -q
+
+test-lab: $(STAMP) ## The lab's own parts against their contracts
+	@$(BIN)/python -m pytest tests/lab -q
+
+test-integration: $(STAMP) ## The modules' code against real servers
+	@$(BIN)/python -m pytest tests/integration_lab -q
+
+test-e2e: $(STAMP) ## The whole chain, as a user runs it
+	@$(BIN)/python -m pytest tests/e2e -q
+
+test: $(STAMP) ## Everything that CI runs
+	@bash tests/run.sh
+
+build: $(STAMP) ## The collection's tarball, in dist/
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+clean: down ## Remove what was made here
+	@rm -rf $(VENV) build dist reports .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The demonstration: a broken integration is found, repaired and proven. Leaves the lab up.
+set -euo pipefail
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+type_and_run() { printf '$ %s\n' "$*"; "$@"; }
+started=$SECONDS
+
+say "1. The lab: OpenBao, PostgreSQL, Kubernetes, Amazon (simulated) and the backend"
+type_and_run python -m lab up
+say "2. The morning of 2026-01-12: everything is broken"
+type_and_run python -m lab break all
+say "3. Audit: what is wrong (it fails on drift, and writes nothing)"
+if type_and_run ansible-playbook audit_amazon.yml -e tenant=ecomlg-001; then
+  echo "The audit of a broken lab reported no drift. That is a fault of the collection." >&2
+  exit 1
+fi
+say "4. Repair"
+type_and_run ansible-playbook repair_amazon.yml -e tenant=ecomlg-001
+say "5. Audit again: in sync"
+type_and_run ansible-playbook audit_amazon.yml -e tenant=ecomlg-001
+say "6. What the backend says"
+type_and_run python -m lab backend
+say "Done in $((SECONDS - started)) s. The lab is still up. What to try next:"
+cat <<'NEXT'
+  . .venv/bin/activate
+  python -m lab break tls-trust                                     break one piece (python -m lab status lists them)
+  ansible-playbook repair_amazon.yml -e tenant=ecomlg-001 --check --diff     see the drift, write nothing
+  ansible-playbook repair_amazon.yml -e tenant=ecomlg-001           repair it
+  ansible-playbook repair_amazon.yml -e tenant=ecomlg-001 -i inventories/as-reported     the hand repair, and why not
+  cat repair_report.md                                              the report of the last repair
+  make down                                                         end the lab
+NEXT

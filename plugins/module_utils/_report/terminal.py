@@ -1,0 +1,134 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The report for a terminal: 80 columns, readable without colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, UNCHECKED, Item
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
+
+WIDTH = 80
+STEPS: tuple[tuple[str, str], ...] = (
+    ("vault_token", "Vault token of the backend"),
+    ("backend_access", "Vault address, TLS trust, pods"),
+    ("amazon_app", "Amazon application credentials"),
+    ("amazon_tenant", "Tenant's connection to Amazon"),
+    ("amazon_orders", "Orders of the window"),
+)
+SENTENCES = {
+    "in_sync": "in sync: every check was made, nothing differs.",
+    "drift": "drift: what differs is listed above.",
+    "incomplete": "incomplete: not everything could be checked, so nothing is called good.",
+    "error": "error: a check failed; see above.",
+}
+
+
+def render(report: Report) -> list[str]:
+    """Lines of at most 80 columns: one block an environment, then the verdict."""
+    lines: list[str] = []
+    for environment in report.environments:
+        lines += _environment(environment, report.mode)
+    lines.append("")
+    lines.append(f"VERDICT  {SENTENCES[report.verdict]}")
+    return lines
+
+
+def _environment(environment: Environment, mode: str) -> list[str]:
+    tenants = f", tenant {', '.join(environment.tenants)}" if environment.tenants else ""
+    lines = ["", *_wrap(f"{mode.upper()} of {environment.name}{tenants}", indent=0), "=" * WIDTH]
+    if environment.error:
+        lines += _wrap(f"Not finished: {environment.error}", indent=2)
+    if mode == "repair" and environment.found:
+        lines += _resume(environment)
+    else:
+        lines += _matrix(environment.items)
+    wrong = [item for item in environment.items if item.status not in CLEAN]
+    for item in wrong:
+        lines += _detail(item)
+    return lines
+
+
+def _matrix(items: Sequence[Item]) -> list[str]:
+    width = WIDTH - 34
+    lines = [f"{'check':<{width}}  {'status':<18} {'repair':<12}".rstrip()]
+    for item in items:
+        action = "" if item.action == "none" else item.action
+        lines.append(f"{_mark(item)} {_shorten(item.id, width - 2):<{width - 2}}  {item.status:<18} {action}".rstrip())
+    return lines
+
+
+def _resume(environment: Environment) -> list[str]:
+    lines = [f"{'step':<32}  {'found':<22} {'done':<14} now"]
+    checks = [check for check, _title in STEPS]
+    for check, title in STEPS:
+        found = [item for item in environment.found if item.check == check]
+        if not found:
+            continue
+        now = [item for item in environment.items if item.check == check]
+        lines.append(
+            f"{_shorten(title, 32):<32}  {_shorten(_statuses(found), 22):<22} "
+            f"{_shorten(_actions(found, now), 14):<14} {_statuses(now) or 'not looked at'}"
+        )
+    lines += [f"  {item.id}" for item in environment.found if item.check not in checks]
+    return lines
+
+
+def _statuses(items: Iterable[Item]) -> str:
+    all_items = list(items)
+    wrong = sorted({item.status for item in all_items if item.status not in CLEAN})
+    if not all_items:
+        return ""
+    return ", ".join(wrong) if wrong else "in sync"
+
+
+def _actions(found: Sequence[Item], now: Sequence[Item]) -> str:
+    clean_now = {item.id for item in now if item.status in CLEAN | {"insecure"}}
+    done = {item.action for item in found if item.action != "none" and item.id in clean_now}
+    unblocked = any(item.status in UNCHECKED and item.id in clean_now for item in found)
+    if not done:
+        return "created" if unblocked else "nothing"
+    words = {
+        "create": "created",
+        "update": "updated",
+        "remove": "removed",
+        "undelete": "undeleted",
+        "renew": "renewed",
+        "restart": "restarted",
+        "reauthorize": "reauthorized",
+    }
+    return ", ".join(sorted(words[action] for action in done))
+
+
+def _detail(item: Item) -> list[str]:
+    lines = ["", *_wrap(f"{_mark(item)} {item.id}: {item.status} ({item.severity})", indent=0)]
+    lines += _wrap(item.address, indent=4)
+    if item.reason:
+        lines += _wrap(item.reason, indent=4)
+    if item.hint:
+        lines += _wrap(f"To do: {item.hint}", indent=4)
+    if item.owner.managers:
+        risk = "" if item.owner.revert_risk == "none" else f" (will it be reverted: {item.owner.revert_risk})"
+        lines += _wrap(f"Written by: {', '.join(item.owner.managers)}{risk}", indent=4)
+    return lines
+
+
+def _mark(item: Item) -> str:
+    if item.status in CLEAN:
+        return "."
+    return "?" if item.status in UNCHECKED else "!"
+
+
+def _wrap(text: str, *, indent: int) -> list[str]:
+    margin = " " * indent
+    return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False)
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: drift_report
+short_description: Report what was checked in every environment, and decide
+version_added: 0.1.0
+author:
+  - KeyBuzz (@keybuzz)
+description:
+  - Collects the drift items of all steps and environments, shows them as a table, writes them as one JSON document and
+    ends with the verdict.
+  - The verdict is V(in_sync) only when every check was made and nothing differs. What could not be checked makes it
+    V(incomplete), a failed check V(error).
+  - In check mode it does the same and writes the same file. The file is the report, not something that can drift, so
+    writing it is never a change.
+extends_documentation_fragment:
+  - keybuzz.amazon._attributes
+attributes:
+  check_mode:
+    details:
+      - The report file is written in check mode too.
+  diff_mode:
+    support: none
+options:
+  environments:
+    description:
+      - What was looked at, one entry for each environment.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - Name of the environment, usually C(inventory_hostname).
+        type: str
+        required: true
+      drift:
+        description:
+          - The RV(ignore:drift) lists of the collection's modules, one after the other, of the last look.
+        type: list
+        elements: dict
+        default: []
+      found:
+        description:
+          - The same lists from before a repair. With them and O(mode=repair) the table says what was found, what was
+            done and what is there now.
+        type: list
+        elements: dict
+        default: []
+      tenants:
+        description:
+          - The tenants that were looked at.
+        type: list
+        elements: str
+        default: []
+      error:
+        description:
+          - Why this environment was not finished. Makes its verdict V(error).
+        type: str
+  mode:
+    description:
+      - What the run was, for the title.
+    type: str
+    choices: [audit, check, repair]
+    default: audit
+  path:
+    description:
+      - Where to write the JSON document (format 1.0, see C(docs/schema/drift_report-1.0.schema.json)). It is written
+        with mode C(0600). Without it no file is written.
+    type: path
+  fail_on:
+    description:
+      - V(never) never fails the task.
+      - V(incomplete) fails it only when something could not be checked or a check failed.
+      - V(critical) fails it for that, and for critical items.
+      - V(any) fails it for that, and for any item that is not in sync.
+    type: str
+    choices: [never, incomplete, critical, any]
+    default: never
+"""
+
+EXAMPLES = r"""
+- name: Report over all environments
+  keybuzz.amazon.drift_report:
+    mode: audit
+    path: reports/drift_report.json
+    fail_on: any
+    environments:
+      - name: staging
+        tenants: [ecomlg-001]
+        drift: "{{ vault_token_result.drift + backend_access_result.drift }}"
+  run_once: true
+"""
+
+RETURN = r"""
+verdict:
+  description: The worst verdict of all environments.
+  type: str
+  returned: always
+  choices: [in_sync, drift, incomplete, error]
+  sample: drift
+counts:
+  description: How many items there are, by status and severity.
+  type: dict
+  returned: success or drift
+  sample: {items: 12, drift: 1, unchecked: 0, by_status: {in_sync: 11, missing: 1}, by_severity: {high: 1}}
+environments:
+  description: The verdict of each environment.
+  type: dict
+  returned: success or drift
+  sample: {staging: drift}
+"""
+
+import datetime
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, results, write
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "environments": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "drift": {"type": "list", "elements": "dict", "default": []},
+                    "found": {"type": "list", "elements": "dict", "default": []},
+                    "tenants": {"type": "list", "elements": "str", "default": []},
+                    "error": {"type": "str"},
+                },
+            },
+            "mode": {"type": "str", "choices": ["audit", "check", "repair"], "default": "audit"},
+            "path": {"type": "path"},
+            "fail_on": {"type": "str", "choices": ["never", "incomplete", "critical", "any"], "default": "never"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        report = build(
+            module.params["environments"], module.params["mode"], datetime.datetime.now(tz=datetime.timezone.utc)
+        )
+        if module.params["path"]:
+            write(report, module.params["path"])
+    except KeybuzzError as error:
+        module.fail_json(msg=str(error), verdict="error")
+    answer = results(report)
+    if report.fails(module.params["fail_on"]):
+        module.fail_json(msg=answer["lines"][-1], changed=False, **answer)
+    module.exit_json(changed=False, **answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, write
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH, render
+
+NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.timezone.utc)
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/drift_report-1.0.schema.json").read_text())
+
+
+def raw(status: str, name: str = "vault_token/secret", **more: Any) -> dict[str, Any]:
+    return {"id": name, "check": name.split("/")[0], "address": "Secret a/b", "severity": "critical", "status": status, **more}
+
+
+def test_the_document_is_what_its_schema_promises() -> None:
+    report = build(
+        [
+            {"name": "dev", "drift": [raw("in_sync"), raw("missing", "amazon_app/document", action="create")], "found": []},
+            {"name": "prod", "drift": [], "error": "stopped", "tenants": ["ecomlg-001"]},
+        ],
+        "audit",
+        NOW,
+    )
+    jsonschema.validate(report.as_dict(), SCHEMA)
+    assert report.as_dict()["generated_at"] == "2026-01-12T09:30:00Z"
+
+
+def test_a_failed_environment_makes_the_whole_an_error_though_the_others_are_in_sync() -> None:
+    report = build([{"name": "dev", "drift": [raw("in_sync")]}, {"name": "prod", "error": "stopped"}], "audit", NOW)
+    assert report.verdict == "error"
+    assert any("prod" in line for line in render(report))
+
+
+def test_no_environment_is_bad_input_not_an_empty_green_report() -> None:
+    with pytest.raises(BadInputError, match="nothing was checked"):
+        build([], "audit", NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "fail_on", "fails"),
+    [
+        ("missing", "critical", "never", False),
+        ("missing", "critical", "critical", True),
+        ("missing", "high", "critical", False),
+        ("missing", "low", "any", True),
+        ("missing", "critical", "incomplete", False),
+        ("unknown", "low", "incomplete", True),
+        ("unknown", "low", "critical", True),
+        ("blocked", "low", "any", True),
+        ("in_sync", "critical", "any", False),
+    ],
+)
+def test_fail_on_decides_by_severity_and_never_passes_over_what_could_not_be_checked(
+    status: str, severity: str, fail_on: Any, fails: bool
+) -> None:
+    report = build([{"name": "dev", "drift": [raw(status) | {"severity": severity}]}], "audit", NOW)
+    assert report.fails(fail_on) is fails
+
+
+def test_the_table_fits_eighty_columns_and_names_status_reason_and_hint() -> None:
+    long = "x" * 30
+    report = build(
+        [
+            {
+                "name": "staging-" + long,
+                "drift": [raw("in_sync"), raw("empty", f"vault_token/{long}{long}", reason="why " * 40, hint="do it")],
+            }
+        ],
+        "audit",
+        NOW,
+    )
+    lines = render(report)
+    assert all(len(line) <= WIDTH for line in lines), [line for line in lines if len(line) > WIDTH]
+    text = "\n".join(lines)
+    assert "empty" in text and "To do: do it" in text and "VERDICT  drift" in text
+
+
+def test_the_resume_of_a_repair_says_what_was_found_done_and_is_there_now() -> None:
+    report = build(
+        [{"name": "lab", "drift": [raw("in_sync")], "found": [raw("empty", action="create")]}], "repair", NOW
+    )
+    row = next(line for line in render(report) if line.startswith("Vault token"))
+    assert [word for word in ("empty", "created", "in sync") if word in row] == ["empty", "created", "in sync"]
+
+
+def test_a_step_that_is_still_wrong_is_not_reported_as_done() -> None:
+    report = build(
+        [{"name": "lab", "drift": [raw("empty", action="create")], "found": [raw("empty", action="create")]}], "repair", NOW
+    )
+    row = next(line for line in render(report) if line.startswith("Vault token"))
+    assert "created" not in row
+
+
+def test_an_entry_that_is_no_item_is_refused_by_name() -> None:
+    with pytest.raises(BadInputError, match="environment dev.*entry 0"):
+        build([{"name": "dev", "drift": [{"changed": True}]}], "audit", NOW)
+
+
+def test_the_file_is_written_whole_and_private(tmp_path: Path) -> None:
+    report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
+    target = tmp_path / "deep" / "drift_report.json"
+    write(report, str(target))
+    assert json.loads(target.read_text())["verdict"] == "in_sync"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [one.name for one in target.parent.iterdir()] == [target.name]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
+    with pytest.raises(BadInputError, match="Give a path in a folder"):
+        write(report, str(blocker / "report.json"))
