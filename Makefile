@@ -14,7 +14,7 @@ ANSIBLE := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix lint changelog build clean
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix lint changelog build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test: $(STAMP) ## Everything that CI runs
 
 build: $(STAMP) ## The collection's tarball, in dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+recording: $(STAMP) ## Draw docs/terminal/repair.svg from a real run on the lab
+	@$(BIN)/python -m lab up && $(BIN)/python docs/terminal/record.py
 
 clean: down ## Remove what was made here
 	@rm -rf $(VENV) build dist reports .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,99 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the servers themselves say was written: OpenBao's, Kubernetes' and PostgreSQL's logs, Amazon's request log."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.amazon.control import Control
+
+READING = frozenset({"read", "list"})
+# POST in form, questions in fact; each is named because the audit log calls it an update.
+VAULT_QUESTIONS = frozenset(
+    {"sys/capabilities-self", "auth/token/lookup-self", "auth/token/lookup", "auth/token/lookup-accessor"}
+)
+KUBERNETES_QUESTIONS = frozenset({"selfsubjectaccessreviews"})
+KUBERNETES_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+SQL_WRITES = re.compile(
+    r"(?:statement|execute [^:]*): \s*(?:/\*.*?\*/\s*)?"
+    r"(INSERT|UPDATE|DELETE|COPY|CREATE|ALTER|DROP|TRUNCATE|GRANT|SELECT .* FOR UPDATE)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Positions in the logs, in bytes; for Amazon a count of requests."""
+
+    vault: int
+    kubernetes: int
+    postgres: int
+    amazon: int
+
+
+class Evidence:
+    """Reads a lab's logs from a mark on."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.vault_log = Path(state["vault"]["audit_log"])
+        self.kubernetes_log = Path(state["kubernetes"]["audit_log"])
+        self.postgres_log = Path(state["postgres"]["log"])
+        self.repair_role = state["postgres"]["users"]["repair"]
+        self.amazon = Control(state["amazon"]["admin_url"])
+
+    def mark(self) -> Marks:
+        return Marks(
+            self.vault_log.stat().st_size,
+            self.kubernetes_log.stat().st_size,
+            self.postgres_log.stat().st_size,
+            len(self.amazon.requests()),
+        )
+
+    def vault_writes(self, since: Marks) -> list[str]:
+        """``operation path`` of every request to Vault that could have written, by anyone but the backend itself."""
+        found = []
+        for entry in _json_lines(self.vault_log, since.vault):
+            request = entry.get("request", {})
+            operation, path = request.get("operation"), request.get("path", "")
+            if entry.get("type") == "request" and operation not in READING and path not in VAULT_QUESTIONS:
+                found.append(f"{operation} {path}")
+        return found
+
+    def kubernetes_writes(self, since: Marks) -> list[str]:
+        """``verb resource/name`` of every change the repair or the audit account asked for, dry runs left out."""
+        found = []
+        for entry in _json_lines(self.kubernetes_log, since.kubernetes):
+            user = entry.get("user", {}).get("username", "")
+            reference = entry.get("objectRef") or {}
+            if "keybuzz-" not in user or entry.get("stage", "ResponseComplete") != "ResponseComplete":
+                continue
+            if reference.get("resource") in KUBERNETES_QUESTIONS or "dryRun=All" in entry.get("requestURI", ""):
+                continue
+            if entry.get("verb") in KUBERNETES_WRITES:
+                found.append(f"{entry['verb']} {reference.get('resource')}/{reference.get('name')}")
+        return found
+
+    def sql_writes(self, since: Marks) -> list[str]:
+        """The writing statements of the collection's roles, first words only."""
+        with self.postgres_log.open(errors="replace") as log:
+            log.seek(since.postgres)
+            lines = [line for line in log if "keybuzz_repair" in line or "keybuzz_audit" in line]
+        return [match.group(1).upper() for line in lines if (match := SQL_WRITES.search(line))]
+
+    def amazon_calls(self, since: Marks) -> Counter[str]:
+        """How often each of Amazon's operations was called by anyone but the backend."""
+        fresh = self.amazon.requests()[since.amazon :]
+        return Counter(str(entry["operation"]) for entry in fresh if "node" not in str(entry.get("user_agent", "")).lower())
+
+
+def _json_lines(path: Path, offset: int) -> list[dict[str, Any]]:
+    with path.open("rb") as log:
+        log.seek(offset)
+        return [json.loads(line) for line in log.read().splitlines() if line.strip()]

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything CI runs. Builds the real Kubernetes API server where Go and its modules can be had, and then insists on it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+started=$SECONDS
+step() { printf '\n== %s (%s s)\n' "$*" "$((SECONDS - started))"; }
+
+step "Lint and types"
+make --no-print-directory lint
+
+step "Kubernetes API server for the lab"
+built=0
+python -m lab.cluster.build || built=$?
+case $built in
+  0) export LAB_REQUIRE_APISERVER=1 ;;
+  3) ;; # cannot be built here: the reason was printed, the emulator is used, and the last lines say so
+  *) exit "$built" ;;
+esac
+
+step "Unit tests"
+python -m pytest tests/unit -q
+
+step "Tests against real servers"
+python -m pytest tests/lab tests/integration_lab tests/e2e -q --durations=15
+
+if [ "$built" = 3 ]; then
+  printf '\nNOT TESTED: the real Kubernetes API server. It could not be built here (see above); the emulator was used.\n'
+else
+  printf '\nTested on the real Kubernetes API server and on the emulator.\n'
+fi
+printf 'All of it took %s s.\n' "$((SECONDS - started))"
