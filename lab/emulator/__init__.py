@@ -1,0 +1,8 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An emulator of the part of the Kubernetes API that a rollout needs, for machines without Go.
+
+It answers as kube-apiserver 1.36 does, as far as tests/lab/test_kubernetes_contract.py goes: the same file runs on
+both. What it leaves out is refused, never guessed at: server-side apply answers 415.
+"""
