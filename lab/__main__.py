@@ -9,6 +9,7 @@ Exit status: 0 done; 1 it did not work, or there is no lab, or a part of it is d
 from __future__ import annotations
 
 import argparse
+import http
 import shlex
 import sys
 import time
@@ -26,6 +27,7 @@ KeyBuzz's backend with its Vault, PostgreSQL, Kubernetes API and Amazon, on this
   status          what runs where, and which pieces are broken
   break NAME...   break pieces by name, or all: the morning of the report
   heal [NAME...]  put back exactly what was broken; without a name, everything
+  backend         what the backend says: its health, and the newest orders it serves
   env             what a shell exports to reach it:  eval "$(python -m lab env)"
 """
 
@@ -55,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=f"Pieces: {', '.join(NAMES)}. The lab lies in .lab, or where LAB_DIR says.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s {up,down,status,break,heal,env} ...",
+        usage="%(prog)s {up,down,status,break,heal,backend,env} ...",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="python -m lab", help=argparse.SUPPRESS)
-    for name, run in (("up", _up), ("down", _down), ("status", _status)):
+    for name, run in (("up", _up), ("down", _down), ("status", _status), ("backend", _backend)):
         commands.add_parser(name).set_defaults(run=run)
     breaking = commands.add_parser("break")
     breaking.add_argument("names", nargs="+", metavar="NAME", help=f"{', '.join(NAMES)}, or {_ALL}")
@@ -101,6 +103,22 @@ def _status(_: argparse.Namespace) -> int:
         ("PIECE", "STATE", "WHAT IT IS"),
         [(piece.name, pieces.state(world, piece), piece.what) for piece in pieces.ALL],
     )
+    return 0
+
+
+def _backend(_: argparse.Namespace) -> int:
+    world = World.load()
+    print(f"GET /healthz\nthe backend {world.backend_says()}")
+    path = f"/api/v1/orders?tenantId={world.state['tenant']}&limit=5"
+    status, body = world.backend(path)
+    print(f"\nGET {path}")
+    if status != http.HTTPStatus.OK:
+        print(f"{status}: {body}")
+        return 1
+    columns = ("externalOrderId", "orderRef", "orderDate", "totalAmount", "currency", "orderStatus")
+    rows = [["" if order[name] is None else str(order[name]) for name in columns] for order in body["orders"]]
+    _table(columns, rows)
+    print(f"{len(rows)} of {body['total']} orders")
     return 0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab import postgres
 from lab.errors import LabError
-from lab.processes import Processes
+from lab.processes import Processes, marked
 
 # Stands first in a lab's folder: what carries it may be removed, anything else is somebody's data.
 _SIGN = "KEYBUZZ-LAB"
@@ -71,10 +71,11 @@ def _make_own(directory: Path) -> None:
     """Makes the folder, or accepts one that is empty or a lab's. Raises LabError for anybody else's."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        foreign = any(directory.iterdir()) and not (directory / _SIGN).exists()
+        unsigned = any(directory.iterdir()) and not (directory / _SIGN).exists()
     except OSError as error:
         raise LabError(f"{directory} cannot be the lab's folder: {error.strerror}") from error
-    if foreign:
+    # Living processes of this lab prove as much: a folder removed under them fills again.
+    if unsigned and not marked(directory):
         raise LabError(f"{directory} is not empty and not a lab: name another folder in LAB_DIR")
 
 

@@ -53,8 +53,9 @@ def up(directory: Path, say: Say) -> World:
         if world is not None:
             progress.line("lab", f"is up in {directory}")
             return world
-        if folder.holds_anything(directory):
-            folder.clear(directory)
+        # Also where the folder itself was removed by hand: its processes and the folder outside may live on.
+        leftovers = folder.holds_anything(directory)
+        if folder.clear(directory) or leftovers:
             progress.line("cleaned", "what an earlier lab has left here")
         folder.sign(directory)
         try:

@@ -205,6 +205,8 @@ def _rest(world: World) -> list[Route]:
                 "marketplace_ids": list(seller.marketplace_ids),
                 "orders": len(world.books[seller.tenant]),
                 "revoked": world.grants.revoked(seller.tenant),
+                "not_participating": sorted(key[1] for key in world.not_participating if key[0] == seller.tenant),
+                "suspended": sorted(key[1] for key in world.suspended if key[0] == seller.tenant),
             }
             for seller in world.config.sellers
         ]

@@ -110,6 +110,7 @@ def record(
             error=answer.error,
             rows=answer.rows,
             parameters=without_secrets(parameters),
+            user_agent=request.headers.get("user-agent", "")[:USER_AGENT_LIMIT],
         )
     )
 

@@ -32,6 +32,7 @@ class Entry:
     error: str | None = None
     rows: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+    user_agent: str = ""
 
 
 def without_secrets(parameters: Mapping[str, str]) -> dict[str, str]:

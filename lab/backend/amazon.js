@@ -34,7 +34,10 @@ async function ask(env, app, refreshToken) {
   try {
     answer = await exchange(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded;charset=UTF-8',
+        'user-agent': 'keybuzz-backend',
+      },
       ca: env.AMAZON_CA_FILE ? fs.readFileSync(env.AMAZON_CA_FILE) : undefined,
       body: new URLSearchParams({
         grant_type: 'refresh_token',

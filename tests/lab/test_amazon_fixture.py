@@ -65,6 +65,7 @@ def test_cancelled_orders_have_only_zero_quantities_and_some_have_a_total() -> N
     assert totals.count(None) == 3
     assert Decimal("0.00") in totals
     assert {row["unitPrice"] is None for row in lines} == {True, False}
+    assert {row["lineTotal"] for row in lines} == {None, Decimal("0.00")}
 
 
 def test_order_without_a_total_has_no_currency_and_no_basis() -> None:

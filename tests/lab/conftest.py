@@ -1,0 +1,26 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One whole lab for the tests of its core."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import startup
+from lab.world import World
+
+
+@pytest.fixture(scope="session")
+def core_world() -> Iterator[World]:
+    """A lab that is up and healthy; nothing of it is left after the session."""
+    with tempfile.TemporaryDirectory(prefix="lab-core-") as place:
+        folder = Path(place).resolve() / "lab"
+        try:
+            yield World.up(folder, say=lambda _: None)
+        finally:
+            startup.down(folder, lambda _: None)
