@@ -32,6 +32,9 @@ def sync_deployment(registry: Registry, deployment: Object) -> None:
         new, event = _newest(registry, deployment, new, old)
         if new is not None:
             _annotate(registry, deployment, new)
+    if not paused and _recreates(deployment):
+        for item in old:
+            _scale(registry, item, 0)
     if new is not None:
         new = _resize(registry, deployment, new, old, paused=paused)
     if not paused:
@@ -47,7 +50,7 @@ def _newest(registry: Registry, deployment: Object, new: Object | None, old: lis
         if old and _revision(new) < int(revision):
             return _set_revision(registry, new, revision), "FoundNewReplicaSet" if _revision(new) else ""
         return new, ""
-    if deployment["spec"]["strategy"]["type"] == "Recreate" and _still_there(registry, old):
+    if _recreates(deployment) and _still_there(registry, old):
         return None, ""
     return _create(registry, deployment, old, revision), "NewReplicaSetCreated"
 
@@ -81,9 +84,7 @@ def _resize(registry: Registry, deployment: Object, new: Object, old: list[Objec
         if active == [new]:
             return _scale(registry, new, deployment["spec"]["replicas"])
         return new
-    if deployment["spec"]["strategy"]["type"] == "Recreate":
-        for item in old:
-            _scale(registry, item, 0)
+    if _recreates(deployment):
         return new if _still_there(registry, old) else _scale(registry, new, deployment["spec"]["replicas"])
     total = sum(item["spec"]["replicas"] for item in [new, *old])
     wanted = deployment["spec"]["replicas"]
@@ -127,6 +128,10 @@ def _owned(registry: Registry, deployment: Object) -> list[Object]:
     uid = deployment["metadata"]["uid"]
     return [copy.deepcopy(item) for item in sets
             if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or [])]
+
+
+def _recreates(deployment: Object) -> bool:
+    return bool(deployment["spec"]["strategy"]["type"] == "Recreate")
 
 
 def _still_there(registry: Registry, sets: list[Object]) -> bool:

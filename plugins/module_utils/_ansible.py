@@ -81,6 +81,10 @@ def _diff(items: tuple[Item, ...]) -> dict[str, object]:
 
 
 def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
+    found = getattr(error, "outcome", None)
+    if isinstance(found, Outcome):  # the work knows more than the error: what it found, and what it wrote before
+        module.fail_json(msg=str(error), **result(found, check_mode=False))
+        return
     item = Item(
         id=f"{check}/could-not-check",
         address=error.address,
@@ -92,7 +96,7 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
     )
     if module.check_mode and not isinstance(error, BadInputError):
         module.exit_json(**result(Outcome(items=(item,), changed=False), check_mode=True))
-    module.fail_json(msg=str(error), drift=[item.as_dict()], remaining=[item.as_dict()], verdict="error")
+    module.fail_json(msg=str(error), drift=[item.as_dict()], verdict="error")
 
 
 def argument_spec(*parts: Mapping[str, Mapping[str, Any]], **own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

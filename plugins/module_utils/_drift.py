@@ -113,13 +113,22 @@ def applied(items: Iterable[Item]) -> tuple[Item, ...]:
 
 
 def verdict(items: Sequence[Item]) -> Verdict:
-    """The verdict of a set. Nothing looked at is ``incomplete``: it must never read as green."""
-    statuses = {item.status for item in items}
-    if "error" in statuses:
+    """The verdict of a set. Nothing looked at is ``incomplete``: it must never read as green.
+
+    What could not be checked makes the set ``incomplete``, unless it waits only for items of the same set that a
+    repair will write: then the set is ``drift`` because of those.
+    """
+    if any(item.status == "error" for item in items):
         return "error"
-    if not items or statuses & UNCHECKED:
+    repairable = {item.id for item in pending(items)}
+    unexplained = [
+        item
+        for item in items
+        if item.status in UNCHECKED and not (item.depends_on and repairable.issuperset(item.depends_on))
+    ]
+    if not items or unexplained:
         return "incomplete"
-    return "in_sync" if statuses <= CLEAN else "drift"
+    return "in_sync" if all(item.status in CLEAN for item in items) else "drift"
 
 
 class Fingerprints:

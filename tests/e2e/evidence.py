@@ -90,7 +90,7 @@ class Evidence:
     def amazon_calls(self, since: Marks) -> Counter[str]:
         """How often each of Amazon's operations was called by anyone but the backend."""
         fresh = self.amazon.requests()[since.amazon :]
-        return Counter(str(entry["operation"]) for entry in fresh if "node" not in str(entry.get("user_agent", "")).lower())
+        return Counter(str(entry["operation"]) for entry in fresh if entry["user_agent"] != "keybuzz-backend")
 
 
 def _json_lines(path: Path, offset: int) -> list[dict[str, Any]]:

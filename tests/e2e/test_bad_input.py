@@ -13,6 +13,7 @@ import pytest
 
 from lab.amazon.control import Control
 from lab.certificates import authority
+from lab.openbao import unseal
 from lab.world import World
 from tests.e2e.conftest import Lab
 from tests.e2e.evidence import Evidence
@@ -54,14 +55,14 @@ def test_no_lab_and_no_inventory_says_both_ways_out(tmp_path: Path) -> None:
 def test_a_sealed_vault_is_unknown_never_green_and_says_how_to_unseal(
     world: World, healthy: Lab, playbooks: Playbooks
 ) -> None:
-    world.seal()
+    world.vault.client("root").sys.seal()
     try:
         check = playbooks.repair("--check")
         assert check.code == 2 and check.report["verdict"] in {"incomplete", "error"}
         run = playbooks.repair()
         assert run.code == 2 and "sealed" in flat(run.output) and "unseal" in flat(run.output)
     finally:
-        world.unseal()
+        unseal(world.vault)
 
 
 def test_a_wrong_authority_is_named_and_no_token_is_sent(

@@ -170,7 +170,7 @@ def test_a_dry_run_answers_as_if_and_stores_nothing(api: Api, namespace: str) ->
     assert answer["spec"]["template"]["metadata"]["labels"]["extra"] == "1"
     assert answer["metadata"]["generation"] == before["metadata"]["generation"] + 1
     assert api.get("deployments", "web", namespace) == before
-    broken = {"spec": {"template": {"spec": {"containers": []}}}}
+    broken: Object = {"spec": {"template": {"spec": {"containers": []}}}}
     assert refusal(lambda: api.patch("deployments", "web", broken, namespace, dryRun="All")).reason == "Invalid"
 
 

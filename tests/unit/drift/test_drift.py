@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,14 @@ def test_nothing_looked_at_is_incomplete_not_green() -> None:
 @pytest.mark.parametrize("status", ["unknown", "blocked"])
 def test_what_could_not_be_checked_is_never_green(status: Status) -> None:
     assert verdict([item("in_sync"), item(status), item("missing")]) == "incomplete"
+
+
+def test_what_waits_for_an_item_that_will_be_repaired_is_drift_and_for_any_other_incomplete() -> None:
+    waiting = replace(item("blocked", name="a/2"), depends_on=("a/1",))
+    assert verdict([item("missing", "create", "a/1"), waiting]) == "drift"
+    assert verdict([item("in_sync", "none", "a/1"), waiting]) == "incomplete"
+    assert verdict([item("insecure", "none", "a/1"), waiting]) == "incomplete"
+    assert verdict([waiting]) == "incomplete"
 
 
 def test_an_error_outweighs_everything() -> None:

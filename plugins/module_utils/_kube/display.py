@@ -1,0 +1,54 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What may be shown of an environment variable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|_PASS\b|_PWD\b|\bDSN|DATABASE_URL"
+)
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """A name that speaks of a secret, or a URL with a password in it."""
+    if SECRET_NAME.search(name.upper()):
+        return True
+    try:
+        return urlsplit(value).password is not None
+    except ValueError:
+        return True
+
+
+def shown(entry: Mapping[str, Any] | None) -> str:
+    """One EnvVar for a report: its plain value, where it comes from, or ``present``; ``missing`` for None."""
+    if entry is None:
+        return "missing"
+    reference = entry.get("valueFrom")
+    if reference:
+        return described(reference)
+    value = str(entry.get("value") or "")
+    if not value:
+        return "empty"
+    return "present" if looks_secret(str(entry.get("name")), value) else value
+
+
+def described(reference: Mapping[str, Any]) -> str:
+    """``from Secret x key y`` for a ``valueFrom``."""
+    if reference.get("secretKeyRef"):
+        source = reference["secretKeyRef"]
+        return f"from Secret {source.get('name')} key {source.get('key')}"
+    if reference.get("configMapKeyRef"):
+        source = reference["configMapKeyRef"]
+        return f"from ConfigMap {source.get('name')} key {source.get('key')}"
+    if reference.get("fieldRef"):
+        return f"from field {reference['fieldRef'].get('fieldPath')}"
+    return f"from {next(iter(reference), 'nothing')}"

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One look at everything the plan needs, with as few requests as that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import core
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import Denied, KubeClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import (
+    ConfigMapState,
+    Content,
+    Observed,
+    Source,
+    container_index,
+    read_deployment,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import explicit, referenced, same
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import written
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import pods_needed
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import (
+    ConfigMount,
+    Desired,
+    SourceKind,
+    SourceName,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._tls import Probe, examine_pem, probe_url
+
+Protect = Callable[[Iterable[str | None]], None]
+
+
+class Look:
+    """Reads each object once. Values of Secrets are masked before anything else is done with them."""
+
+    def __init__(self, client: KubeClient, desired: Desired, protect: Protect) -> None:
+        self._client = client
+        self._desired = desired
+        self._protect = protect
+        self._sources: dict[tuple[str, SourceKind, str], Source] = {}
+        self._config_maps: dict[tuple[str, str], ConfigMapState] = {}
+        self._probes: dict[tuple[str, str], Probe] = {}
+
+    def observe(self, deployment: Mapping[str, Any] | None = None) -> Observed:
+        """Look at the Deployment (unless it is given) and at what it refers to, as far as the plan depends on it."""
+        desired = self._desired
+        found = deployment or read_deployment(self._client, desired.namespace, desired.deployment)
+        observed = Observed(found, container_index(found, desired.container))
+        namespace = desired.namespace
+        sources = {
+            name: self._source(namespace, *name) for name in needed_sources(observed, desired)
+        }
+        config_maps = {
+            wanted.config_map: self._config_map(namespace, wanted.config_map) for wanted in desired.config_mounts
+        }
+        contents = {wanted.volume: self._content(wanted) for wanted in desired.config_mounts}
+        observed = replace(observed, sources=sources, config_maps=config_maps, contents=contents)
+        return replace(observed, pods=self.pods(observed)) if pods_needed(observed, desired) else observed
+
+    def pods(self, observed: Observed) -> tuple[Mapping[str, Any], ...]:
+        """The Deployment's pods, by its selector."""
+        selector = observed.deployment["spec"].get("selector") or {}
+        return tuple(
+            self._client.list(core(self._desired.namespace, "pods"), label_selector=label_selector(selector))
+        )
+
+    def _source(self, namespace: str, kind: SourceKind, name: str) -> Source:
+        key = (namespace, kind, name)
+        if key not in self._sources:
+            self._sources[key] = self._read_source(namespace, kind, name)
+        return self._sources[key]
+
+    def _read_source(self, namespace: str, kind: SourceKind, name: str) -> Source:
+        try:
+            if kind == "secret":
+                state = read_secret(self._client, namespace, name, self._protect)
+                return Source(state.exists, state.data, secret=state)
+            config_map = self._config_map(namespace, name)
+            return Source(config_map.exists, config_map.data)
+        except Denied as error:
+            return Source(None, problem=f"{error.address}: {error.answered}")
+
+    def _config_map(self, namespace: str, name: str) -> ConfigMapState:
+        key = (namespace, name)
+        if key not in self._config_maps:
+            found = self._client.get(core(namespace, "configmaps", name))
+            self._config_maps[key] = config_map_state(found)
+        return self._config_maps[key]
+
+    def _content(self, wanted: ConfigMount) -> Content:
+        text = wanted.content
+        if wanted.content_from is not None:
+            namespace, kind, name, key = wanted.content_from
+            source = self._source(namespace, kind, name)
+            label = f"{'Secret' if kind == 'secret' else 'ConfigMap'} {namespace}/{name}"
+            if source.exists is None:
+                return Content(None, f"The content cannot be read: {source.problem}.", f"Allow get on {label}.")
+            if key not in source.values:
+                what = "has no such key" if source.exists else "does not exist"
+                reason = f"The content should come from {label} key {key}, which {what}."
+                return Content(None, reason, "Create it first.")
+            text = source.values[key]
+        if text is None:
+            return Content(None, "No content was given.", "Give content, content_file or content_from.")
+        if examine_pem(text) == "pem_private_key":
+            probe = Probe(wanted.verify_url or "(no server)", "pem_private_key")
+            return Content(None, f"The content is refused: {probe.sentence}.", probe.remedy)
+        return Content(text, probe=self._handshake(wanted.verify_url, text) if wanted.verify_url else None)
+
+    def _handshake(self, url: str, text: str) -> Probe:
+        key = (url, text)
+        if key not in self._probes:
+            self._probes[key] = probe_url(url, text, timeout=self._client.timeout)
+        return self._probes[key]
+
+
+def needed_sources(observed: Observed, desired: Desired) -> tuple[SourceName, ...]:
+    """Which Secrets and ConfigMaps have to be read, each once.
+
+    Those of ``restart_for``; the sources of ``envFrom`` that could bring a managed variable which ``env`` does not
+    set; what a reference to be added names, because a container with a reference to nothing does not start.
+    """
+    needed: dict[SourceName, None] = {("secret", one.secret): None for one in desired.restart_for}
+    wanted_names = {variable.name for variable in desired.env}
+    arriving = []
+    for variable in desired.env:
+        at = explicit(observed.env, variable.name)
+        if variable.source is None and not at:
+            arriving.append(variable.name)
+        if variable.source is not None and not (at and same(observed.env[at[-1]], variable)):
+            needed[variable.source] = None
+    for one in desired.forbidden:
+        if one.name in wanted_names:
+            continue
+        if one.in_env_from:
+            arriving.append(one.name)
+        at = explicit(observed.env, one.name)
+        target = referenced(observed.env[at[-1]]) if at else None
+        if target is not None and one.value is not None:
+            needed[target[0]] = None
+    for source in observed.env_from:
+        if any(name.startswith(source.prefix) for name in arriving):
+            needed[source.source] = None
+    have = {source.source for source in observed.env_from}
+    for wanted in desired.env_from:
+        if wanted.source not in have and not wanted.optional:
+            needed[wanted.source] = None
+    return tuple(needed)
+
+
+def config_map_state(found: Mapping[str, Any] | None) -> ConfigMapState:
+    """The state of a ConfigMap given as the API's object; None if there is none."""
+    if found is None:
+        return ConfigMapState(exists=False)
+    metadata = found.get("metadata") or {}
+    return ConfigMapState(
+        exists=True,
+        data=dict(found.get("data") or {}),
+        immutable=bool(found.get("immutable")),
+        resource_version=metadata.get("resourceVersion"),
+        uid=metadata.get("uid"),
+        metadata=metadata,
+        data_written=written(metadata, ("data", "binaryData")),
+    )
+
+
+def label_selector(selector: Mapping[str, Any]) -> str:
+    """A LabelSelector of the API as the query parameter."""
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for one in selector.get("matchExpressions") or ():
+        operator, key, values = one.get("operator"), one.get("key"), ",".join(one.get("values") or ())
+        forms = {
+            "In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})",
+            "Exists": str(key), "DoesNotExist": f"!{key}",
+        }
+        parts.append(forms[str(operator)])
+    return ",".join(parts)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Whether a Deployment's rollout is done: kubectl's own rules, over the object alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["complete", "progressing", "failed", "paused", "idle"]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """``complete``: every replica runs the newest template and is available. ``idle``: no replicas are wanted."""
+
+    state: State
+    message: str
+    reason: str = ""
+
+    @property
+    def done(self) -> bool:
+        return self.state in {"complete", "idle"}
+
+
+def verdict(deployment: Mapping[str, Any], *, generation: int | None = None) -> Rollout:  # noqa: PLR0911 - a rule each
+    """Judge a Deployment.
+
+    The order and the comparisons are those of ``kubectl rollout status`` (polymorphichelpers.DeploymentStatusViewer);
+    beside them: a paused Deployment does not roll out, a ReplicaFailure is told with its message, and a Deployment
+    of no replicas has nothing to roll out.
+
+    :param generation: the generation a patch returned; the status must have caught up with it.
+    """
+    metadata, spec, status = deployment.get("metadata") or {}, deployment["spec"], deployment.get("status") or {}
+    wanted_generation = max(int(metadata.get("generation") or 0), generation or 0)
+    wanted = int(spec.get("replicas", 1))
+    updated = int(status.get("updatedReplicas") or 0)
+    replicas = int(status.get("replicas") or 0)
+    available = int(status.get("availableReplicas") or 0)
+    if int(status.get("observedGeneration") or 0) < wanted_generation:
+        if spec.get("paused"):
+            return Rollout("paused", "the Deployment is paused")
+        return Rollout("progressing", "waiting for the controller to observe the change")
+    progressing = _condition(status, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        message = str(progressing.get("message") or "the progress deadline was exceeded")
+        return Rollout("failed", message, "ProgressDeadlineExceeded")
+    failure = _condition(status, "ReplicaFailure")
+    if failure.get("status") == "True":
+        reason = f"ReplicaFailure {failure.get('reason') or ''}".strip()
+        return Rollout("failed", str(failure.get("message") or ""), reason)
+    if updated < wanted:
+        if spec.get("paused"):
+            return Rollout("paused", f"the Deployment is paused with {updated} of {wanted} new replicas updated")
+        return Rollout("progressing", f"{updated} out of {wanted} new replicas have been updated")
+    if replicas > updated:
+        return Rollout("progressing", f"{replicas - updated} old replicas are pending termination")
+    if available < updated:
+        return Rollout("progressing", f"{available} of {updated} updated replicas are available")
+    if not wanted:
+        return Rollout("idle", "the Deployment wants no replicas: there is nothing to roll out")
+    return Rollout("complete", f"{available} of {wanted} replicas run the newest template and are available")
+
+
+def deadline(deployment: Mapping[str, Any]) -> float:
+    """The default time to wait, in seconds: the Deployment's progress deadline (600 unless set) and 30 more.
+
+    So the controller's own verdict comes first.
+    """
+    return float(deployment["spec"].get("progressDeadlineSeconds") or 600) + 30.0
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((one for one in status.get("conditions") or () if one.get("type") == kind), {})

@@ -1,0 +1,217 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Which window of orders is wanted, and whether it is there: pure decisions over what the database says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import (
+    HISTORY_DAYS,
+    SETTLING,
+    TOKEN_LIFE,
+    iso,
+    search_query,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import COMPLETED, RUNNING, Run
+
+CHECK = "amazon_orders"
+TOKEN_MARGIN = 600.0
+"""A page token is not used in the last seconds of its life: the call may have to wait."""
+
+Kind = Literal["complete", "rows_missing", "resume", "refused", "start"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for.
+
+    :param until: end of the window, aware; ``None``: a window whose end is at most ``fresh_for`` old.
+    :param fresh_for: seconds.
+    :param restart: give an unfinished run up instead of going on with it.
+    """
+
+    tenant: str
+    marketplace_id: str
+    days: int
+    until: datetime | None
+    fresh_for: float
+    source: str = "search"
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from the runs that are on record.
+
+    :param window: the window that is imported or would be.
+    :param run: the run it rests on: the completed one, or the one to go on with.
+    :param from_start: go on with ``run``, but from its first page: its page token is dead.
+    :param abandon: unfinished runs to give up first.
+    :param why: one sentence.
+    """
+
+    kind: Kind
+    window: tuple[datetime, datetime]
+    why: str
+    run: Run | None = None
+    from_start: bool = False
+    abandon: tuple[str, ...] = ()
+
+
+def check_wanted(days: int, until: str | None, now: datetime) -> datetime | None:
+    """Read ``until`` and hold both to Amazon's limits. :raises BadInputError: naming what is wrong."""
+    if not 1 <= days <= HISTORY_DAYS:
+        raise BadInputError(
+            "reading option", "days", f"{days} is not between 1 and {HISTORY_DAYS}", "Amazon keeps two years of orders."
+        )
+    if until is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or "T" not in until.replace(" ", "T"):
+        raise BadInputError(
+            "reading option", "until", f"{until!r} is not a time with a zone", "Write it like 2026-01-12T12:00:00Z."
+        )
+    moment = moment.astimezone(UTC).replace(microsecond=0)
+    if moment > now - timedelta(seconds=SETTLING):
+        raise BadInputError(
+            "reading option",
+            "until",
+            f"{iso(moment)} is less than two minutes before now ({iso(now)})",
+            "Amazon's newest orders settle for two minutes. Give an earlier time, or leave the option out.",
+        )
+    return moment
+
+
+def wanted_window(wanted: Wanted, now: datetime) -> tuple[datetime, datetime]:
+    """The window a new run would have. Without ``until`` it ends at the last full minute that has settled."""
+    before = wanted.until or (now - timedelta(seconds=SETTLING)).replace(second=0, microsecond=0)
+    return before - timedelta(days=wanted.days), before
+
+
+def decide(wanted: Wanted, runs: Sequence[Run], stored: Mapping[str, tuple[int, int]], now: datetime) -> Decision:
+    """What to do.
+
+    :param runs: the tenant's runs in the marketplace, newest first.
+    :param stored: for each completed run that was counted, the orders and lines the tables hold of its window now.
+    """
+    window = wanted_window(wanted, now)
+    unfinished = [run for run in runs if run.status == RUNNING]
+    done = completed(wanted, runs, now)
+    if done is not None:
+        orders, lines = stored.get(done.id, (0, 0))
+        recorded = (int(done.counters.get("rows_orders", 0)), int(done.counters.get("rows_items", 0)))
+        if orders >= recorded[0] and lines >= recorded[1]:
+            return Decision(
+                "complete", (done.after, done.before), "The window was imported and its rows are there.", done
+            )
+        why = (
+            f"The window was imported, but of its {recorded[0]} orders and {recorded[1]} lines the tables hold only "
+            f"{orders} and {lines}."
+        )
+        return Decision("rows_missing", window, why, abandon=tuple(run.id for run in unfinished))
+    if not unfinished:
+        return Decision("start", window, "No import of this window is on record.")
+    return _unfinished(wanted, unfinished, window, now)
+
+
+def _unfinished(
+    wanted: Wanted, unfinished: Sequence[Run], window: tuple[datetime, datetime], now: datetime
+) -> Decision:
+    run, ids = unfinished[0], tuple(run.id for run in unfinished)
+    if wanted.restart:
+        return Decision("start", window, "An unfinished import is given up because restart is set.", abandon=ids)
+    if wanted.until is None and now - run.before > timedelta(seconds=wanted.fresh_for):
+        why = f"An unfinished import of a window that ended at {iso(run.before)} is too old to be worth finishing."
+        return Decision("start", window, why, abandon=ids)
+    expected = (run.after, run.before) if wanted.until is None else window
+    same = (
+        run.source == wanted.source
+        and run.days == wanted.days
+        and (run.after, run.before) == expected
+        and dict(run.query) == search_query(wanted.marketplace_id, run.after, run.before)
+    )
+    if not same:
+        why = (
+            f"An unfinished import of {run.days} days until {iso(run.before)} is on record, and other parameters are "
+            "asked for now."
+        )
+        return Decision("refused", window, why, run)
+    dead = run.pages > 0 and not token_lives(run, now)
+    why = f"An import stopped after {run.pages} pages and {run.counters.get('fetched', 0)} orders"
+    why += "; its page token has died, so its window is read from the start again." if dead else "."
+    return Decision("resume", (run.after, run.before), why, run, from_start=dead, abandon=ids[1:])
+
+
+def completed(wanted: Wanted, runs: Iterable[Run], now: datetime) -> Run | None:
+    """The newest completed run that answers what is wanted, whatever its rows."""
+    for run in runs:
+        if (run.status, run.source, run.days) != (COMPLETED, wanted.source, wanted.days):
+            continue
+        if wanted.until is None:
+            if run.before >= now - timedelta(seconds=wanted.fresh_for):
+                return run
+        elif (run.after, run.before) == wanted_window(wanted, now):
+            return run
+    return None
+
+
+def token_lives(run: Run, now: datetime) -> bool:
+    """Whether the run's page token can still be used."""
+    if run.page_token is None or run.page_token_at is None:
+        return False
+    return (now - run.page_token_at).total_seconds() < TOKEN_LIFE - TOKEN_MARGIN
+
+
+def plan(wanted: Wanted, decision: Decision, orders_table: str, where: str, importer: str | None = None) -> Item:
+    """The one item of this check.
+
+    :param importer: the session that imports this tenant's orders at the moment, if any.
+    """
+    address = (
+        f"table {orders_table} tenantId={wanted.tenant} marketplace {wanted.marketplace_id} "
+        f"{iso(decision.window[0])}/{iso(decision.window[1])} in {where}"
+    )
+    item_id = f"{CHECK}/{wanted.tenant}/window"
+    after = f"imported until {iso(decision.window[1])}"
+    if decision.kind == "complete":
+        return Item(item_id, address, CHECK, "info", "in_sync", before=after, after=after, reason=decision.why)
+    if decision.kind == "refused" or importer:
+        importing = f"This tenant's orders are being imported at the moment ({importer})."
+        return Item(
+            item_id,
+            address,
+            CHECK,
+            "high",
+            "blocked",
+            reason=importing if importer else decision.why,
+            hint="Wait until it has ended, then check again."
+            if importer
+            else "Ask for the same days and until as it had, or give it up with restart: true.",
+        )
+    missing = decision.kind == "start" and not decision.abandon
+    return Item(
+        item_id,
+        address,
+        CHECK,
+        "high",
+        "missing" if missing else "drifted",
+        "create" if missing else "update",
+        before="not imported" if missing else "imported in part",
+        after=after,
+        reason=f"{decision.why} The product does not show these orders.",
+        hint="Run keybuzz.amazon.amazon_orders_backfill for this tenant.",
+        depends_on=(f"amazon_tenant/{wanted.tenant}/grant",),
+    )

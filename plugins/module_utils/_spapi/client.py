@@ -1,0 +1,352 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One selling partner at the Selling Partner API: python-amazon-sp-api with its silent losses made loud.
+
+What the library (2.1.35) does, and what is done about it here:
+
+- an answer of 429 or 503 with HTML, or of 200 with a cut body, becomes an empty payload that looks like a last page:
+  every answer is checked here for its status, its JSON and its payload key instead;
+- credentials, marketplace and endpoint are taken from the environment when it names any: given ones only;
+- an expired access token stays in a cache of the process, keyed by half of the credentials: own cache, dropped on
+  401 and 403;
+- proxies of the environment are used for loopback too: not for loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    ForbiddenError,
+    KeybuzzError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import (
+    LOOPBACK,
+    AccessToken,
+    LwaClient,
+    tls_context,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.quota import rate_header
+
+TOKEN_MARGIN = 60.0
+"""An access token is renewed this many seconds before its end, so that it does not expire on the way."""
+AMBIENT = ("SP_API_DEFAULT_MARKETPLACE", "AWS_ENV")
+"""Variables by which the library would choose another endpoint than the one it was given."""
+ERROR_CODES = frozenset(
+    {
+        "AccessDenied",
+        "InternalFailure",
+        "InvalidInput",
+        "InvalidParameterValue",
+        "MissingParameter",
+        "NotFound",
+        "QuotaExceeded",
+        "RequestTooLarge",
+        "ServiceUnavailable",
+        "Unauthorized",
+        "UnsupportedMediaType",
+    }
+)
+
+
+class RequirementError(BadInputError):
+    """A Python library that the module needs is not installed."""
+
+
+class Throttled(UnreachableError):
+    """HTTP 429: no token in the bucket. Amazon says neither how long nor how many."""
+
+
+class Unavailable(UnreachableError):
+    """HTTP 5xx, no answer, or an answer that is not the API's. The same call may work in a moment."""
+
+
+class NotTrusted(UnreachableError):
+    """TLS verification failed: trying again does not help. Nothing was sent."""
+
+
+class AccessRefused(ForbiddenError):
+    """HTTP 401 or 403 although LWA gave a token: a role, a region, or an access token that died."""
+
+
+class BadRequest(UnexpectedAnswerError):
+    """HTTP 4xx: the API does not take the request."""
+
+
+class PageTokenRefused(BadRequest):
+    """HTTP 400: the page token is older than 24 hours, or its request was another one."""
+
+
+class TooRecent(BadRequest):
+    """HTTP 400: the window ends less than two minutes before Amazon's now."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What LWA wants to know for one seller."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A 2xx whose body is a JSON object. ``rate`` is Amazon's word on requests a second, when it came."""
+
+    payload: Mapping[str, Any] = field(repr=False)
+    rate: float | None
+
+
+class SellingPartner:
+    """The API for one seller, one call at a time.
+
+    :param endpoint: address of the API, https only.
+    :param credentials: given ones; nothing is ever taken from the environment or from files.
+    :param lwa: the token endpoint.
+    :param protect: called with each access token before it is used.
+    :param ca_cert: PEM file with the CA to trust instead of the system's.
+    :param timeout: seconds for connecting, and for each wait for data.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials,
+        lwa: LwaClient,
+        *,
+        protect: Callable[[list[str | None]], None],
+        ca_cert: str | None = None,
+        timeout: float = 30.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parts = urllib.parse.urlsplit(endpoint)
+        if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
+            raise BadInputError(
+                "reading option",
+                "amazon_endpoint",
+                "it is not an https address",
+                "Give an address like https://sellingpartnerapi-eu.amazon.com, or leave the option out.",
+            )
+        self.endpoint = endpoint.rstrip("/")
+        self._credentials = credentials
+        self._lwa = lwa
+        self._protect = protect
+        self._now = now
+        self._token: AccessToken | None = None
+        self._token_until = 0.0
+        self._timeout = timeout
+        self._library = self._open(parts.hostname, ca_cert)
+
+    def get(self, path: str, params: Mapping[str, str], *, payload_key: str) -> Answer:
+        """One GET. A refused access token is dropped, fetched anew and tried once more.
+
+        :param payload_key: a 2xx without it is not an answer.
+        :raises Throttled, Unavailable, AccessRefused, BadRequest: see each; LWA's errors pass through.
+        """
+        fresh = self._token is None
+        try:
+            return self._get(path, params, payload_key)
+        except AccessRefused:
+            self._token = None
+            if fresh:
+                raise
+        return self._get(path, params, payload_key)
+
+    def access_token(self) -> str:
+        """A live access token, from the cache or from LWA. The library asks for it with each request."""
+        if self._token is None or self._now() >= self._token_until:
+            asked = self._now()
+            self._token = self._lwa.refresh(
+                self._credentials.client_id, self._credentials.client_secret, self._credentials.refresh_token
+            )
+            self._token_until = asked + max(0.0, self._token.expires_in - TOKEN_MARGIN)
+            self._protect([self._token.value])
+        return self._token.value
+
+    def close(self) -> None:
+        """End the connections."""
+        self._library.close()
+
+    def _get(self, path: str, params: Mapping[str, str], payload_key: str) -> Answer:
+        import httpx
+
+        doing = "asking"
+        address = f"{self.endpoint}{path}"
+        try:
+            status, headers, body = self._library.fetch(path, dict(params))
+        except httpx.TimeoutException:
+            raise Unavailable(
+                doing, address, f"no answer within {self._timeout:g} s", "Run again; the import goes on where it was."
+            ) from None
+        except httpx.HTTPError as error:
+            raise self._no_answer(doing, address, error) from None
+        return read_answer(doing, address, status=status, headers=headers, body=body, payload_key=payload_key)
+
+    def _no_answer(self, doing: str, address: str, error: Exception) -> KeybuzzError:
+        cause: BaseException | None = error
+        while cause is not None:
+            if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+                return NotTrusted(
+                    doing,
+                    address,
+                    "its certificate was not accepted",
+                    "Set amazon_ca_cert to the CA that signs it, or check who answers here. Nothing was sent.",
+                )
+            cause = cause.__cause__ or cause.__context__
+        return Unavailable(
+            doing,
+            address,
+            f"the connection failed ({type(error).__name__})",
+            "Check amazon_endpoint, the network and the proxy, then run again; the import goes on where it was.",
+        )
+
+    def _open(self, hostname: str, ca_cert: str | None) -> Any:
+        context = tls_context(ca_cert)
+        with _without_ambient_settings():
+            try:
+                import httpx
+                from sp_api.base import Client
+                from sp_api.base._transport_httpx import HttpxTransport
+                from sp_api.base.credential_provider import FromCodeCredentialProvider
+            except ImportError:
+                raise RequirementError(
+                    "loading",
+                    "the Python library sp_api",
+                    "it is not installed for the interpreter that runs the module",
+                    "Install it there: pip install 'python-amazon-sp-api>=2.1.30,<3'.",
+                ) from None
+            partner = self
+
+            class Token:
+                """Takes the place of the library's own LWA client."""
+
+                def __init__(self, **_ignored: object) -> None: ...
+
+                def get_auth(self) -> SimpleNamespace:
+                    return SimpleNamespace(access_token=partner.access_token())
+
+            class Checked(Client):  # type: ignore[misc]
+                """The library's request, without its reading of the answer."""
+
+                user_agent = "keybuzz.amazon (Language=Python)"
+
+                def fetch(self, path: str, params: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+                    answer: tuple[int, Mapping[str, str], bytes] = self._request(
+                        path, params={**params, "method": "GET"}, add_marketplace=False
+                    )
+                    return answer
+
+                def _check_response(self, res: Any, *_args: object, **_kwargs: object) -> Any:
+                    return res.status_code, res.headers, res.content
+
+            library = Checked(
+                SimpleNamespace(endpoint=self.endpoint, marketplace_id="", region=""),
+                credentials={
+                    "lwa_app_id": self._credentials.client_id,
+                    "lwa_client_secret": self._credentials.client_secret,
+                    "refresh_token": self._credentials.refresh_token,
+                },
+                credential_providers=(FromCodeCredentialProvider,),
+                auth_token_client_class=Token,
+                verify=context,
+                timeout=self._timeout,
+            )
+            library._transport.close()
+            library._transport = HttpxTransport(
+                client=httpx.Client(
+                    verify=context,
+                    timeout=httpx.Timeout(self._timeout),
+                    follow_redirects=False,
+                    trust_env=hostname not in LOOPBACK,
+                )
+            )
+        return library
+
+
+@contextmanager
+def _without_ambient_settings() -> Iterator[None]:
+    """The library reads these when it is imported and again when a client is made."""
+    kept = {name: os.environ.pop(name) for name in AMBIENT if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def read_answer(
+    doing: str, address: str, *, status: int, headers: Mapping[str, str], body: bytes, payload_key: str
+) -> Answer:
+    """Turn an HTTP answer into data or into the exception of its one meaning. The body is never shown."""
+    try:
+        document: Any = json.loads(body)
+    except ValueError:
+        document = None
+    if 200 <= status < 300:
+        if not isinstance(document, dict) or payload_key not in document or document.get("errors"):
+            damage = "a body that is cut or not JSON" if document is None else f"no {payload_key!r} in its answer"
+            raise Unavailable(doing, address, f"HTTP {status} with {damage}", "Run again; nothing of it was used.")
+        return Answer(payload=document, rate=rate_header(headers.get("x-amzn-RateLimit-Limit")))
+    raise _refusal(doing, address, status, *_first_error(document))
+
+
+def _refusal(doing: str, address: str, status: int, code: str, message: str) -> KeybuzzError:
+    answered = f"{code} (HTTP {status})" if code else f"HTTP {status} without one of the API's error codes"
+    if status == 429:
+        return Throttled(doing, address, answered, "Run again later; the import goes on where it was.")
+    if status in {401, 403}:
+        return AccessRefused(
+            doing,
+            address,
+            answered,
+            "The seller's authorization works at Login with Amazon but not here: check the application's roles, that "
+            "region and marketplace_id belong together, and that the seller has not withdrawn the authorization.",
+        )
+    if status >= 500 or status in {408, 425} or not 400 <= status < 500:
+        return Unavailable(doing, address, answered, "Run again later; the import goes on where it was.")
+    if status == 400 and "paginationToken" in message:
+        return PageTokenRefused(
+            doing, address, f"{answered}: the page token was not accepted", "The window is read from its start again."
+        )
+    if status == 400 and "2 minutes" in message:
+        return TooRecent(
+            doing,
+            address,
+            f"{answered}: the window ends less than two minutes ago",
+            "Give an earlier value for until, and check this host's clock.",
+        )
+    return BadRequest(
+        doing,
+        address,
+        answered,
+        "Amazon does not take the request; it has also answered so by its own fault for hours. Run again later, then "
+        "check marketplace_id and the application's version of the Orders API.",
+    )
+
+
+def _first_error(document: Any) -> tuple[str, str]:
+    """Code and message of the first error; a code only when it is one of Amazon's, the message never to be shown."""
+    errors = document.get("errors") if isinstance(document, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    if not isinstance(first, dict):
+        return "", ""
+    code, message = first.get("code"), first.get("message")
+    return (
+        code if isinstance(code, str) and code in ERROR_CODES else "",
+        message if isinstance(message, str) else "",
+    )

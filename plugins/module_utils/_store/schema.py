@@ -1,0 +1,141 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Comparing tables with what is needed of them: everything that is missing at once, with the SQL that adds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import tables as known
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Column, Table, quote
+
+if TYPE_CHECKING:
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Cursor
+
+
+class SchemaError(BlockedError):
+    """Tables, columns, keys or privileges are missing."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One table as the catalogue describes it.
+
+    :param types: own column name to its type, as SQL writes it.
+    :param privileges: what the role has, of SELECT INSERT UPDATE DELETE.
+    :param keys: column sets that a unique index without conditions covers.
+    """
+
+    exists: bool
+    types: Mapping[str, str] = field(default_factory=dict)
+    privileges: frozenset[str] = frozenset()
+    keys: frozenset[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is missing, and the SQL that adds it."""
+
+    what: str
+    ddl: str
+
+
+_CATALOGUE = """
+SELECT wanted.position,
+       relation.oid IS NOT NULL,
+       ARRAY(SELECT attname::text FROM pg_attribute
+              WHERE attrelid = relation.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
+       ARRAY(SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+              WHERE attrelid = relation.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
+       ARRAY(SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+              WHERE relation.oid IS NOT NULL AND has_table_privilege(relation.oid, privilege)),
+       ARRAY(SELECT (SELECT string_agg(attname::text, E'\\x01' ORDER BY attname) FROM pg_attribute
+                      WHERE attrelid = relation.oid AND attnum = ANY (indkey::int2[]))
+               FROM pg_index
+              WHERE indrelid = relation.oid AND indisunique AND indisvalid
+                AND indpred IS NULL AND indexprs IS NULL)
+  FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, position)
+  LEFT JOIN pg_class AS relation ON relation.oid = to_regclass(wanted.name)
+ ORDER BY wanted.position
+"""
+
+
+def inspect(cursor: Cursor, tables: Iterable[Table]) -> tuple[Found, ...]:
+    """What the catalogue knows of these tables, in one query, in their order."""
+    cursor.execute(_CATALOGUE, ([table.quoted for table in tables],))
+    return tuple(_found(row) for row in cursor.fetchall())
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    _position, exists, names, types, privileges, keys = row
+    return Found(
+        exists=exists,
+        types=dict(zip(names, types, strict=True)),
+        privileges=frozenset(privileges),
+        keys=frozenset(frozenset(key.split("\x01")) for key in keys if key),
+    )
+
+
+def problems(table: Table, found: Found, role: str) -> tuple[Problem, ...]:
+    """What keeps the module from using a table."""
+    wanted = _wanted(table)
+    if not found.exists:
+        if table.option in known.OWN:
+            return (Problem(f"table {table.name} ({table.option})", known.create_statement(table) + ";"),)
+        lines = [f"{table.own(logical)} {wanted[logical].type}" for logical in table.columns]
+        lines.append(f"PRIMARY KEY ({', '.join(table.own(logical) for logical in table.key)})")
+        return (Problem(f"table {table.name} ({table.option})", f"CREATE TABLE {table.quoted} ({', '.join(lines)});"),)
+    missing: list[Problem] = []
+    for logical, own in table.columns.items():
+        if own not in found.types:
+            ddl = f"ALTER TABLE {table.quoted} ADD COLUMN {quote(own)} {wanted[logical].type};"
+            missing.append(Problem(f"column {table.name}.{own}", ddl))
+    key = frozenset(table.columns[logical] for logical in table.key)
+    if "INSERT" in table.privileges and key <= set(found.types) and key not in found.keys:
+        columns = ", ".join(table.own(logical) for logical in table.key)
+        missing.append(
+            Problem(
+                f"unique key of {table.name} on {', '.join(sorted(key))}",
+                f"CREATE UNIQUE INDEX ON {table.quoted} ({columns});",
+            )
+        )
+    lacking = [privilege for privilege in table.privileges if privilege not in found.privileges]
+    if lacking:
+        missing.append(
+            Problem(
+                f"privilege {', '.join(lacking)} on {table.name}",
+                f"GRANT {', '.join(lacking)} ON {table.quoted} TO {quote(role)};",
+            )
+        )
+    return tuple(missing)
+
+
+def require(pairs: Iterable[tuple[Table, Found]], role: str, where: str) -> None:
+    """Accept tables that have all that is needed.
+
+    :raises SchemaError: naming everything that is missing in all of them, with the SQL for each.
+    """
+    found = [problem for table, state in pairs for problem in problems(table, state, role)]
+    if found:
+        raise SchemaError(
+            "checking the tables in",
+            where,
+            "missing: " + "; ".join(problem.what for problem in found),
+            "As their owner, run: " + " ".join(problem.ddl for problem in found),
+        )
+
+
+def create(cursor: Cursor, own: Table) -> None:
+    """Create one of the import's own tables, unless somebody was faster."""
+    cursor.execute(known.create_statement(own).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+
+
+def _wanted(table: Table) -> Mapping[str, Column]:
+    return known.OWN[table.option][0] if table.option in known.OWN else known.PRODUCT[table.option]

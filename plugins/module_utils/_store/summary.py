@@ -1,0 +1,119 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the tables hold of a window: counts that an import is measured by, and a sample of its newest orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.load import Target
+
+if TYPE_CHECKING:
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Cursor
+
+SHOWN = ("externalOrderId", "orderRef", "orderDate", "totalAmount", "currency", "orderStatus")
+"""Columns of a sample: none of them says anything of the buyer."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A tenant's orders in a marketplace between two moments, both included."""
+
+    tenant: str
+    marketplace_id: str
+    after: datetime
+    before: datetime
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Rows of a window, and how they divide. An order without a currency is counted under ``none``."""
+
+    orders: int = 0
+    items: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    by_currency: dict[str, int] = field(default_factory=dict)
+    by_line_status: dict[str, int] = field(default_factory=dict)
+
+
+def summary(cursor: Cursor, orders: Target, items: Target, window: Window) -> Summary:
+    """Count orders and lines of a window."""
+    table, lines = orders.table, items.table
+    condition, values = _inside(orders, window)
+    currency = f"stored.{table.own('currency')}::text" if "currency" in table.columns else "NULL::text"
+    line_status = f"line.{lines.own('lineStatus')}::text" if "lineStatus" in lines.columns else "NULL::text"
+    cursor.execute(
+        f"SELECT 'order', stored.{table.own('orderStatus')}::text, {currency}, count(*)"  # noqa: S608
+        f" FROM {table.quoted} AS stored WHERE {condition} GROUP BY 2, 3"
+        f" UNION ALL SELECT 'line', {line_status}, NULL, count(*)"
+        f" FROM {lines.quoted} AS line JOIN {table.quoted} AS stored"
+        f" ON line.{lines.own('externalOrderId')} = stored.{table.own('externalOrderId')}"
+        f" AND line.{lines.own('tenantId')} = stored.{table.own('tenantId')}"
+        f" WHERE {condition} GROUP BY 2",
+        values,
+    )
+    found = Summary()
+    total_orders = total_items = 0
+    for kind, word, unit, count in cursor.fetchall():
+        if kind == "line":
+            total_items += count
+            _add(found.by_line_status, word, count)
+            continue
+        total_orders += count
+        _add(found.by_status, word, count)
+        _add(found.by_currency, unit, count)
+    return Summary(
+        orders=total_orders,
+        items=total_items,
+        by_status=dict(sorted(found.by_status.items())),
+        by_currency=dict(sorted(found.by_currency.items())),
+        by_line_status=dict(sorted(found.by_line_status.items())),
+    )
+
+
+def newest(cursor: Cursor, orders: Target, window: Window, limit: int) -> list[dict[str, Any]]:
+    """The newest orders of a window, by logical column name."""
+    table = orders.table
+    names = [name for name in SHOWN if name in table.columns]
+    condition, values = _inside(orders, window)
+    cursor.execute(
+        f"SELECT {', '.join(f'stored.{table.own(name)}' for name in names)} FROM {table.quoted} AS stored"  # noqa: S608
+        f" WHERE {condition} ORDER BY stored.{table.own('orderDate')} DESC, stored.{table.own('externalOrderId')}"
+        " LIMIT %(limit)s",
+        {**values, "limit": limit},
+    )
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
+    table = orders.table
+    condition = (
+        f"stored.{table.own('tenantId')}::text = %(tenant)s"
+        f" AND stored.{table.own('orderDate')} >= {_moment(orders, 'after')}"
+        f" AND stored.{table.own('orderDate')} <= {_moment(orders, 'before')}"
+    )
+    if "marketplaceId" in table.columns:
+        condition += f" AND stored.{table.own('marketplaceId')}::text = %(marketplace)s"
+    return condition, {
+        "tenant": window.tenant,
+        "marketplace": window.marketplace_id,
+        "after": window.after,
+        "before": window.before,
+    }
+
+
+def _moment(orders: Target, parameter: str) -> str:
+    """A time as the column's type: a column without time zone holds UTC."""
+    type_name = orders.types[orders.table.columns["orderDate"]]
+    moment = f"%({parameter})s::timestamptz"
+    return moment if "with time zone" in type_name else f"({moment} AT TIME ZONE 'UTC')::{type_name}"
+
+
+def _add(counts: dict[str, int], word: str | None, count: int) -> None:
+    counts[word or "none"] = counts.get(word or "none", 0) + count

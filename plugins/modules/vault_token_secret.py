@@ -1,0 +1,363 @@
+#!/usr/bin/python
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_token_secret
+short_description: Gives the backend a Vault token of its own in a Kubernetes Secret
+version_added: 0.1.0
+author:
+  - KeyBuzz (@keybuzz)
+description:
+  - Looks at the Vault token in a key of a Kubernetes Secret by asking Vault about it with the token itself, and puts it
+    into one of these classes, the worst that applies. V(namespace_missing), V(secret_missing), V(key_missing),
+    V(empty), V(placeholder) (a filler such as C(changeme)), V(malformed) (spaces, line breaks, characters that cannot
+    be sent), V(invalid) (expired, revoked, another server's), V(root), V(wrong_policies), V(shared) (the same token is
+    in another Secret), V(not_orphan), V(not_renewable), V(ttl_low), V(good).
+  - With O(strategy=scoped) it sees to a policy that can read the Amazon documents and nothing else, to a token role
+    that makes orphan periodic tokens with that policy alone, and to a token of that kind in the Secret. A good token
+    with little life left is renewed in place, which changes nothing in the Secret and restarts nothing. Any other is
+    replaced.
+  - With O(strategy=copy) it copies the token of another namespace's Secret, inside this one process. A root token that
+    was copied is reported as V(insecure) on each run.
+  - The Secret is changed by a JSON Patch that tests exactly what was read. Its other keys stay. Beside the token it
+    gets annotations. C(amazon.keybuzz.io/accessor) names the token that was put there, without being it.
+    C(amazon.keybuzz.io/superseded-accessor) names those that were replaced and not revoked yet.
+    C(amazon.keybuzz.io/checksum-key) is drawn once, for M(keybuzz.amazon.k8s_deployment_env) to tell whether pods run
+    with the present values.
+  - Value and accessor are stored in one write. A crash between the making of a token and that write leaves one token
+    that nobody knows; it ends with its period. When the write is refused, the token is revoked at once.
+  - A root token, a token that another place uses, and a token that Vault does not say was made here are never revoked.
+notes:
+  - In check mode the token, the policy and the role are looked up and nothing else happens. Looking up tokens by
+    accessor (only with O(superseded=revoke)) is a C(POST), which Vault's audit log calls an update; it writes nothing.
+  - Vault permissions to look are C(read) on the policy and the role. To repair, also C(update) on
+    C(auth/token/create/<token_role>), C(auth/token/lookup-accessor), C(auth/token/revoke-accessor) and
+    C(auth/token/renew-accessor).
+  - Kubernetes permissions to look are C(get) on the Secrets. To repair, also C(patch) on the Secret, and C(create) on
+    Secrets where it may be missing.
+  - Fails when the Secret needs a token and cannot be given one (the namespace or the role is missing, another
+    controller generates the Secret), when a server does not answer or refuses, and when the Secret is changed by
+    somebody else three times in a row. In check mode each of these is an item instead.
+seealso:
+  - module: keybuzz.amazon.k8s_deployment_env
+  - module: keybuzz.amazon.vault_amazon_app_creds
+extends_documentation_fragment:
+  - keybuzz.amazon._attributes
+  - keybuzz.amazon._vault
+  - keybuzz.amazon._kubernetes
+options:
+  strategy:
+    description:
+      - V(scoped) gives the backend a token of its own.
+      - V(copy) copies the token of O(copy_from).
+    type: str
+    choices: [scoped, copy]
+    default: scoped
+  namespace:
+    description:
+      - Namespace of the Secret. It has to exist.
+    type: str
+    default: keybuzz-backend-dev
+  secret:
+    description:
+      - Name of the Secret. It is created when it is missing.
+    type: str
+    default: vault-token
+  key:
+    description:
+      - Key of the token in the Secret.
+    type: str
+    default: VAULT_TOKEN
+  vault_mount:
+    description:
+      - Mount of the key-value engine that the policy is for.
+    type: str
+    default: secret
+  app_path:
+    description:
+      - Path of the application's document below O(vault_mount), for the policy.
+    type: str
+    default: keybuzz/amazon_spapi/app
+  tenant_path_pattern:
+    description:
+      - Path of the tenants' documents below O(vault_mount), for the policy. V(+) stands for one segment.
+    type: str
+    default: keybuzz/tenants/+/amazon_spapi
+  policy_name:
+    description:
+      - Name of the policy. By default the value of O(namespace).
+    type: str
+  policy:
+    description:
+      - Text of the policy, in Vault's language. It is compared without spaces, line breaks and comments.
+      - By default the policy allows reading the documents of O(app_path) and O(tenant_path_pattern), and looking up and
+        renewing the token itself.
+      - A policy of your own has to allow C(read) on C(auth/token/lookup-self), or the token counts as V(invalid).
+    type: str
+  token_role:
+    description:
+      - Name of the token role. By default the value of O(policy_name).
+    type: str
+  token_period:
+    description:
+      - How long a token lives after it was made or renewed, for example V(168h), V(7d) or V(604800) (seconds).
+      - The server's maximum bounds it (32 days, unless it was set otherwise).
+    type: str
+    default: 168h
+  renew_below:
+    description:
+      - A token with less life than this is renewed.
+      - By default half of O(token_period), so that with V(168h) a token survives more than three days without a run.
+      - Has to be less than O(token_period), or each run would renew.
+    type: str
+  copy_from:
+    description:
+      - The Secret to copy from. Needed with O(strategy=copy).
+    type: dict
+    suboptions:
+      namespace:
+        description:
+          - Namespace of that Secret.
+        type: str
+        required: true
+      secret:
+        description:
+          - Name of that Secret.
+        type: str
+        default: vault-token
+      key:
+        description:
+          - Key of the token in that Secret.
+        type: str
+        default: VAULT_TOKEN
+  compare_with:
+    description:
+      - Secrets that must not hold the same token. If one does, the token is V(shared) and is replaced.
+      - By default the Secret of O(copy_from), if it is given. V([]) compares with nothing.
+      - A Secret that may not be read gives an item of its own with the status V(unknown).
+    type: list
+    elements: dict
+    suboptions:
+      namespace:
+        description:
+          - Namespace of that Secret.
+        type: str
+        required: true
+      secret:
+        description:
+          - Name of that Secret.
+        type: str
+        default: vault-token
+      key:
+        description:
+          - Key of the token in that Secret.
+        type: str
+        default: VAULT_TOKEN
+  environment:
+    description:
+      - Name of the environment, noted in the token's metadata and display name. By default the value of O(namespace).
+    type: str
+  vault_bootstrap_token:
+    description:
+      - Token that may write the policy and the role. Used for nothing else, and only if one of them differs.
+      - Without it a policy or role that differs gives a V(blocked) item whose hint is the command for an administrator.
+      - Falls back to the environment variable E(VAULT_BOOTSTRAP_TOKEN).
+    type: str
+  vault_bootstrap_token_file:
+    description:
+      - File that holds that token, on the machine the module runs on. Wins over O(vault_bootstrap_token).
+      - Falls back to the environment variable E(VAULT_BOOTSTRAP_TOKEN_FILE).
+    type: path
+  superseded:
+    description:
+      - What becomes of tokens that were made here and replaced.
+      - V(keep) leaves them alone. Pods that were not restarted yet still work with them.
+      - V(revoke) revokes them by their accessor. Use it in a second task, after the rollout. A run that also replaces a
+        token revokes nothing.
+    type: str
+    choices: [keep, revoke]
+    default: keep
+"""
+
+EXAMPLES = r"""
+- name: See to a token of the backend's own
+  keybuzz.amazon.vault_token_secret:
+    namespace: keybuzz-backend-dev
+    secret: vault-token
+    compare_with:
+      - namespace: keybuzz-api-dev
+    environment: dev
+    vault_bootstrap_token_file: "{{ lookup('ansible.builtin.env', 'VAULT_BOOTSTRAP_TOKEN_FILE') or omit }}"
+  register: backend_token
+
+- name: Restart the backend when its token changes
+  keybuzz.amazon.k8s_deployment_env:
+    namespace: keybuzz-backend-dev
+    deployment: keybuzz-backend
+    container: keybuzz-backend
+    env_from:
+      - secret: vault-token
+    restart_for:
+      - secret: vault-token
+        will_change: "{{ backend_token.secret_will_change }}"
+
+- name: After the rollout, revoke the token that was replaced
+  keybuzz.amazon.vault_token_secret:
+    namespace: keybuzz-backend-dev
+    compare_with:
+      - namespace: keybuzz-api-dev
+    superseded: revoke
+
+- name: The repair by hand of 2026-01-12, which the audit calls insecure
+  keybuzz.amazon.vault_token_secret:
+    strategy: copy
+    namespace: keybuzz-backend-dev
+    copy_from:
+      namespace: keybuzz-api-dev
+"""
+
+RETURN = r"""
+token:
+  description:
+    - The token in the Secret, after the run; in check mode as it was found. Neither its value nor its accessor.
+  returned: success
+  type: dict
+  contains:
+    class:
+      description: Its class, see the description of the module.
+      type: str
+      sample: good
+    policies:
+      description: Its policies, its identity's included. Empty if Vault does not accept it.
+      type: list
+      elements: str
+      sample: [keybuzz-backend-dev]
+    ttl_seconds:
+      description: Seconds it has to live; V(0) for a token that never ends, none if Vault does not accept it.
+      type: int
+      sample: 604800
+    period_seconds:
+      description: Seconds it lives after a renewal; V(0) if it is not periodic.
+      type: int
+      sample: 604800
+    orphan:
+      description: Whether it outlives the token it was made with.
+      type: bool
+      sample: true
+    renewable:
+      description: Whether it can be renewed.
+      type: bool
+      sample: true
+    expires_at:
+      description: When it ends if nobody renews it (ISO 8601, UTC); none for a token that never ends.
+      type: str
+      sample: "2026-01-19T12:00:00Z"
+  sample:
+    class: good
+    policies: [keybuzz-backend-dev]
+    ttl_seconds: 604800
+    period_seconds: 604800
+    orphan: true
+    renewable: true
+    expires_at: "2026-01-19T12:00:00Z"
+secret_will_change:
+  description:
+    - Whether this run writes another token into the Secret, or in check mode would. Pods have to be restarted then.
+  returned: success
+  type: bool
+  sample: true
+drift:
+  description:
+    - Everything that was looked at, as it was found. V(vault_token/policy), V(vault_token/role), V(vault_token/secret);
+      with tokens to revoke also V(vault_token/superseded); for a Secret of O(compare_with) that may not be read also
+      V(vault_token/sharing/…).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - id: vault_token/secret
+      address: Secret keybuzz-backend-dev/vault-token key VAULT_TOKEN
+      check: vault_token
+      severity: critical
+      status: empty
+      action: update
+      sensitive: true
+      before: empty
+      after: present (a new token of its own)
+      reason: "The token is empty: the backend cannot read its Amazon credentials."
+      hint: A repair makes a new token, writes it here and restarts the backend.
+      owner: {managers: [kubectl-create], gitops: null, revert_risk: none}
+      precondition: {resource_version: "4711"}
+      depends_on: []
+remaining:
+  description: The same list after the run. In check mode it is the same as RV(drift).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+verdict:
+  description: V(in_sync), V(drift), V(incomplete) (something could not be looked at) or V(error), of RV(remaining).
+  returned: always
+  type: str
+  sample: in_sync
+"""
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, argument_spec, run_module
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import vault_token_secret
+from ansible_collections.keybuzz.amazon.plugins.module_utils._options import KUBERNETES, VAULT
+
+PLACE = {
+    "namespace": {"type": "str", "required": True},
+    "secret": {"type": "str", "default": "vault-token"},
+    "key": {"type": "str", "default": "VAULT_TOKEN", "no_log": False},
+}
+
+ARGUMENT_SPEC = argument_spec(
+    VAULT,
+    KUBERNETES,
+    strategy={"type": "str", "choices": ["scoped", "copy"], "default": "scoped"},
+    namespace={"type": "str", "default": "keybuzz-backend-dev"},
+    secret={"type": "str", "default": "vault-token", "no_log": False},
+    key={"type": "str", "default": "VAULT_TOKEN", "no_log": False},
+    vault_mount={"type": "str", "default": "secret"},
+    app_path={"type": "str", "default": "keybuzz/amazon_spapi/app"},
+    tenant_path_pattern={"type": "str", "default": "keybuzz/tenants/+/amazon_spapi"},
+    policy_name={"type": "str"},
+    policy={"type": "str"},
+    token_role={"type": "str", "no_log": False},
+    token_period={"type": "str", "default": "168h", "no_log": False},
+    renew_below={"type": "str"},
+    copy_from={"type": "dict", "options": PLACE},
+    compare_with={"type": "list", "elements": "dict", "options": PLACE},
+    environment={"type": "str"},
+    vault_bootstrap_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["VAULT_BOOTSTRAP_TOKEN"])},
+    vault_bootstrap_token_file={
+        "type": "path",
+        "no_log": False,
+        "fallback": (env_fallback, ["VAULT_BOOTSTRAP_TOKEN_FILE"]),
+    },
+    superseded={"type": "str", "choices": ["keep", "revoke"], "default": "keep"},
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENT_SPEC,
+        supports_check_mode=True,
+        required_if=[("strategy", "copy", ["copy_from"])],
+    )
+
+    def work(protect: Protect) -> Outcome:
+        return vault_token_secret.from_options(module.params, protect, check_mode=module.check_mode)
+
+    run_module(module, "vault_token", work)
+
+
+if __name__ == "__main__":
+    main()

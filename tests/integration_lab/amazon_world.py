@@ -1,0 +1,174 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vault, PostgreSQL and Amazon's simulator, started once for the tests of a tenant's connection and orders."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_orders_backfill
+
+from lab import openbao, postgres, seed
+from lab.certificates import authority
+from lab.processes import Processes
+from tests.lab.amazon_process import FRANCE, Simulator, running_simulator
+
+PROJECT = Path(__file__).resolve().parents[2]
+TENANT, OTHER = seed.TENANT, seed.OTHER_TENANT
+UNTIL = seed.UNTIL
+OWN_TABLES = ("order_import_errors", "amazon_backfill_runs", "amazon_quota")
+
+
+@dataclass
+class AmazonWorld:
+    """The three servers and what a module needs to reach them."""
+
+    vault: openbao.Vault
+    database: postgres.Postgres
+    amazon: Simulator
+    drawn: seed.Seed
+    secrets_met: list[str]
+
+    def protect(self, values: Iterable[str | None]) -> None:
+        """What a module masks; kept, so that a test can ask what was masked."""
+        self.secrets_met += [value for value in values if value]
+
+    def params(self, role: str = "repair", **given: Any) -> dict[str, Any]:
+        """Options of both modules that differ from the defaults; the database's role is repair or audit."""
+        return {
+            "vault_addr": self.vault.addr,
+            "vault_token_file": str(self.vault.token_files[role]),
+            "vault_ca_cert": str(self.vault.ca_file),
+            "pg_host": self.database.host,
+            "pg_port": self.database.port,
+            "pg_dbname": self.database.dbname,
+            "pg_user": self.database.users[role],
+            "pg_passfile": str(self.database.passfile),
+            "pg_sslrootcert": str(self.database.ca_file),
+            "amazon_endpoint": self.amazon.endpoint,
+            "amazon_lwa_url": self.amazon.lwa_url,
+            "amazon_ca_cert": str(self.amazon.ca_file),
+            "tenant": TENANT,
+            **given,
+        }
+
+    def import_orders(self, *, check_mode: bool = False, role: str = "repair", **given: Any) -> Outcome:
+        """The module amazon_orders_backfill in this process, for the report's window unless told otherwise."""
+        from ansible_collections.keybuzz.amazon.plugins.modules.amazon_orders_backfill import ARGUMENT_SPEC
+
+        options = {"until": UNTIL, "manage_schema": True, "progress_interval": 0.2, **given}
+        params = filled(ARGUMENT_SPEC, self.params(role, **options))
+        return amazon_orders_backfill.run(params, self.protect, check_mode=check_mode)
+
+    def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+        """Rows of a statement as the database's administrator."""
+        connection = self.database.connect("admin")
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def kv(self) -> Any:
+        """Vault's documents as the administrator."""
+        return self.vault.client("root").secrets.kv.v2
+
+    def reset(self) -> None:
+        """Both documents and rows as in the healthy world, no orders, no import's tables, Amazon untouched."""
+        self.amazon.admin.reset()
+        self.query("TRUNCATE order_items, orders")
+        for table in OWN_TABLES:
+            self.query(f"DROP TABLE IF EXISTS {table}")
+        self.query(
+            'UPDATE tenants SET "status" = \'CONNECTED\', "displayName" = %s, "marketplaceId" = %s, "sellerId" = %s,'
+            ' "owner" = %s WHERE "tenantId" = %s',
+            (f"Amazon Seller {seed.SELLER_ID}", FRANCE, seed.SELLER_ID, seed.OWNER, TENANT),
+        )
+        for path, document in (
+            (seed.APP_PATH, self.app_document()),
+            (seed.TENANT_PATH.format(tenant=TENANT), self.tenant_document()),
+        ):
+            self.kv().delete_metadata_and_all_versions(path, mount_point=seed.MOUNT)
+            self.kv().create_or_update_secret(path, document, cas=0, mount_point=seed.MOUNT)
+        self.kv().delete_metadata_and_all_versions(seed.TENANT_PATH.format(tenant=OTHER), mount_point=seed.MOUNT)
+        self.secrets_met.clear()
+
+    def app_document(self) -> dict[str, str]:
+        """The application's document, with the simulator's credentials."""
+        return {
+            "client_id": self.amazon.client_id,
+            "client_secret": self.amazon.client_secret,
+            "application_id": self.amazon.application_id,
+            "redirect_uri": self.amazon.redirect_uri,
+            "region": seed.REGION,
+        }
+
+    def tenant_document(self) -> dict[str, str]:
+        """The connected tenant's document."""
+        return {**self.drawn.tenant_document(), "refresh_token": self.amazon.refresh_tokens[TENANT]}
+
+    def calls(self, operation: str | None = None) -> list[dict[str, Any]]:
+        """What Amazon was asked."""
+        return self.amazon.admin.requests(operation)
+
+
+def filled(spec: dict[str, dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
+    """Options as AnsibleModule hands them over: every one of them, with its default."""
+    unknown = set(given) - set(spec)
+    assert not unknown, f"options that the module does not have: {unknown}"
+    return {name: given.get(name, option.get("default")) for name, option in spec.items()}
+
+
+@contextlib.contextmanager
+def amazon_world(directory: Path) -> Iterator[AmazonWorld]:
+    """The servers, ended with the block."""
+    (directory / "secrets").mkdir(mode=0o700)
+    (directory / "logs").mkdir(mode=0o700)
+    processes = Processes(directory)
+    drawn = seed.draw()
+    try:
+        vault = openbao.start(directory, processes, authority(directory, "vault"))
+        openbao.furnish(vault, drawn)
+        database = postgres.start(directory, processes, authority(directory, "platform"), drawn)
+        with running_simulator(directory) as amazon:
+            yield AmazonWorld(vault, database, amazon, drawn, [])
+    finally:
+        processes.stop_everything()
+        remove_outside(directory)
+
+
+def remove_outside(directory: Path) -> None:
+    """PostgreSQL's folder lies outside the test's own when the tests run as root."""
+    import shutil
+
+    shutil.rmtree(postgres.private_folder(directory), ignore_errors=True)
+
+
+def module_process(module: str, params: dict[str, Any], *, check_mode: bool = False) -> subprocess.Popen[str]:
+    """The module as Ansible runs it, in a process of its own that can be killed."""
+    arguments = {name: value for name, value in params.items() if value is not None}
+    return subprocess.Popen(
+        [sys.executable, "-m", f"ansible_collections.keybuzz.amazon.plugins.modules.{module}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT / ".collections",
+        env={
+            "PATH": os.environ["PATH"],
+            "KEYBUZZ_TEST_ARGUMENTS": json.dumps(
+                {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check_mode}}
+            ),
+        },
+    )

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When pods are restarted because of changed data, and when they are not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import (
+    CHECKSUM_KEY,
+    CONFIG_CHECKSUM,
+    RESTART_FOR,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret, write_secret_values
+
+from tests.integration_lab.kube.conftest import NAMESPACE, World, acting, item, nothing
+
+pytestmark = pytest.mark.lab
+CONTAINER = "/spec/template/spec/containers/0"
+
+
+def next_second() -> None:
+    """Times in the API have whole seconds."""
+    time.sleep(1.05)
+
+
+def renew(world: World, token: str) -> None:
+    state = read_secret(world.client(), NAMESPACE, "vault-token", nothing)
+    write_secret_values(world.client(), state, {"VAULT_TOKEN": token}, {CHECKSUM_KEY: "k"})
+
+
+def annotations(world: World) -> dict[str, str]:
+    return dict(world.template()["metadata"].get("annotations") or {})
+
+
+def test_pods_older_than_the_secrets_data_are_restarted_once(world: World) -> None:
+    next_second()
+    renew(world, "s.renewed")
+    assert acting(world.check(user="audit")) == {"restart"}
+    sets = world.replica_sets()
+    done = world.repair()
+    assert acting(done) == {"restart"}
+    assert world.replica_sets() == sets + 1
+    assert annotations(world)[RESTART_FOR].startswith("vault-token:hmac-")
+    assert not world.repair().changed
+    assert world.replica_sets() == sets + 1
+
+
+def test_a_marked_template_tells_of_a_new_value_without_asking_for_pods(world: World) -> None:
+    renew(world, "s.first")
+    world.change({"op": "remove", "path": f"{CONTAINER}/env/0"})
+    world.repair()  # the mark is set in the same patch as the variable
+    assert RESTART_FOR in annotations(world)
+    assert CONFIG_CHECKSUM in annotations(world)
+    mark = world.mark()
+    assert not world.check(user="audit").changed
+    assert not [uri for _, uri in world.requests("audit", mark) if "/pods" in uri]
+    renew(world, "s.second")
+    assert acting(world.check(user="audit")) == {"restart"}
+    assert world.repair().changed
+    assert not world.repair().changed
+
+
+def test_writing_only_annotations_of_the_secret_restarts_nothing(world: World) -> None:
+    next_second()
+    state = read_secret(world.client(), NAMESPACE, "vault-token", nothing)
+    write_secret_values(world.client(), state, {}, {"amazon.keybuzz.io/expires": "2027-01-01T00:00:00Z"})
+    assert acting(world.check(user="audit")) == set()
+
+
+def test_check_mode_predicts_the_restart_for_a_secret_that_will_be_written(world: World) -> None:
+    wanted = world.wanted(restart_for=[{"secret": "vault-token", "will_change": True}])
+    assert acting(world.check(wanted)) == {"restart"}
+    assert not world.repair(wanted).changed  # nobody wrote it
+
+
+def test_a_changed_ca_restarts_and_is_marked(world: World) -> None:
+    world.api.patch("configmaps", "vault-ca", {"data": {"ca.crt": "something else"}}, NAMESPACE)
+    predicted = world.check()
+    assert acting(predicted) == {"config/vault-ca", "restart"}
+    sets = world.replica_sets()
+    done = world.repair()
+    assert acting(done) == {"config/vault-ca", "restart"}
+    assert {one.status for one in done.remaining or ()} == {"in_sync"}
+    assert world.replica_sets() == sets + 1
+    first = annotations(world)[CONFIG_CHECKSUM]
+    # Once more the same way: the mark stands for the wanted content already, and the pods have to restart again.
+    world.api.patch("configmaps", "vault-ca", {"data": {"ca.crt": "something else"}}, NAMESPACE)
+    assert acting(world.repair()) == {"config/vault-ca", "restart"}
+    assert annotations(world)[CONFIG_CHECKSUM] == f"{first}.again"
+    assert not world.repair().changed
+
+
+def test_a_missing_secret_blocks_before_pods_are_sent_into_it(world: World) -> None:
+    world.api.delete("secrets", "vault-token", NAMESPACE)
+    found = item(world.check(), "restart")
+    assert found.status == "blocked"
+    assert "does not exist" in found.reason
+    wanted = world.wanted()
+    will = tuple(replace(one, will_change=True) for one in wanted.restart_for)
+    assert item(world.check(replace(wanted, restart_for=will)), "restart").action == "restart"

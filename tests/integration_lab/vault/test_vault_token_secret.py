@@ -1,0 +1,525 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_token_secret against a real OpenBao and a Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    BlockedError,
+    ForbiddenError,
+    StaleError,
+    UnreachableError,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_look import Servers
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_secret import run
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import desired_from
+
+from .conftest import Cluster, Server
+
+NAMESPACE, SECRET, KEY = "keybuzz-backend-dev", "vault-token", "VAULT_TOKEN"
+API = "keybuzz-api-dev"
+POLICY = "keybuzz-backend-dev"
+ACCESSOR = "amazon.keybuzz.io/accessor"
+SUPERSEDED = "amazon.keybuzz.io/superseded-accessor"
+CHECKSUM_KEY = "amazon.keybuzz.io/checksum-key"
+OPTIONS: dict[str, Any] = {
+    "strategy": "scoped",
+    "namespace": NAMESPACE,
+    "secret": SECRET,
+    "key": KEY,
+    "vault_mount": "secret",
+    "app_path": "keybuzz/amazon_spapi/app",
+    "tenant_path_pattern": "keybuzz/tenants/+/amazon_spapi",
+    "token_period": "168h",
+    "superseded": "keep",
+    "compare_with": [{"namespace": API, "secret": SECRET, "key": KEY}],
+}
+COPY = {"strategy": "copy", "copy_from": OPTIONS["compare_with"][0], "compare_with": None}
+
+
+class World:
+    """One run of the module's work, with the credentials of an operator or an auditor."""
+
+    def __init__(self, server: Server, kubernetes: Cluster) -> None:
+        self.server, self.kubernetes = server, kubernetes
+        self.protected: list[str] = []
+
+    def servers(self, *, vault: str = "repair", kube: str = "repair", bootstrap: bool = False) -> Servers:
+        return Servers(
+            vault=self.server.client(vault),
+            kube=self.kubernetes.client(kube),
+            protect=lambda secrets: self.protected.extend(secret for secret in secrets if secret),
+            bootstrap=self.server.client("bootstrap") if bootstrap else None,
+        )
+
+    def run(self, *, check_mode: bool = False, servers: Servers | None = None, **options: Any) -> Outcome:
+        servers = servers or self.servers()
+        given = {**OPTIONS, "vault_addr": self.server.vault.addr, **options}
+        desired = desired_from(given, bootstrap_given=servers.bootstrap is not None)
+        return run(servers, desired, check_mode=check_mode)
+
+    def check(self, **options: Any) -> Outcome:
+        servers = options.pop("servers", None) or self.servers(vault="audit", kube="audit")
+        return self.run(check_mode=True, servers=servers, **options)
+
+    def put(self, value: str | None, **annotations: str) -> None:
+        values = {} if value is None else {KEY: value}
+        noted = {f"amazon.keybuzz.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
+        self.kubernetes.put(NAMESPACE, SECRET, values, annotations=noted)
+
+    @property
+    def value(self) -> str:
+        return self.kubernetes.values(NAMESPACE, SECRET)[KEY]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return self.kubernetes.annotations(NAMESPACE, SECRET)
+
+    def lookup(self, value: str) -> dict[str, Any]:
+        client = self.server.root()
+        client.token = value
+        return dict(client.auth.token.lookup_self()["data"])
+
+    def healthy(self) -> str:
+        """A token of our own making in the Secret. Returns its value."""
+        self.put("")
+        self.run()
+        return self.value
+
+
+@pytest.fixture
+def world(server: Server, kubernetes: Cluster) -> World:
+    kubernetes.put(API, SECRET, {KEY: server.token("root")})
+    return World(server, kubernetes)
+
+
+def item(outcome: Outcome, item_id: str = "vault_token/secret") -> Item:
+    return next(found for found in outcome.items if found.id == item_id)
+
+
+def test_the_healthy_world_is_in_sync_and_costs_three_requests_to_vault(world: World) -> None:
+    world.put(world.server.backend_token)
+    mark = world.server.mark()
+    outcome = world.check()
+    assert [(found.id, found.status) for found in outcome.items] == [
+        ("vault_token/policy", "in_sync"),
+        ("vault_token/role", "in_sync"),
+        ("vault_token/secret", "in_sync"),
+    ]
+    assert outcome.facts["token"]["class"] == "good"  # type: ignore[index]
+    assert outcome.facts["secret_will_change"] is False
+    assert [operation for operation, _ in world.server.requests_since(mark)] == ["read", "read", "read"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "status"),
+    [
+        (None, "key_missing", "missing"),
+        ("", "empty", "empty"),
+        ("  \n", "empty", "empty"),
+        ("changeme", "placeholder", "empty"),
+        ("<your token>", "placeholder", "empty"),
+        ("hvs.abc\n", "malformed", "drifted"),
+        ("hvs.CANARYnotatoken", "invalid", "drifted"),
+    ],
+)
+def test_a_token_that_is_none_is_classified_and_replaced(
+    world: World, value: str | None, kind: str, status: str
+) -> None:
+    world.put(value)
+    predicted = world.check()
+    assert predicted.facts["token"]["class"] == kind  # type: ignore[index]
+    assert item(predicted).status == status
+    assert item(predicted).action == "update"
+    assert predicted.facts["secret_will_change"] is True
+    done = world.run()
+    assert done.changed
+    assert [found.id for found in done.items if found.action != "none"] == ["vault_token/secret"]
+    found = world.lookup(world.value)
+    assert (found["policies"], found["orphan"], found["renewable"]) == ([POLICY], True, True)
+    assert world.annotations[ACCESSOR] == found["accessor"]
+    assert found["meta"]["managed_by"] == "keybuzz.amazon"
+    again = world.run()
+    assert not again.changed
+    assert world.lookup(world.value)["accessor"] == found["accessor"]
+
+
+def test_a_missing_secret_is_created(world: World) -> None:
+    world.kubernetes.remove(NAMESPACE, SECRET)
+    predicted = world.check(servers=world.servers(kube="admin"))
+    assert (item(predicted).status, item(predicted).action) == ("missing", "create")
+    assert world.run().changed
+    assert world.lookup(world.value)["policies"] == [POLICY]
+    assert len(world.annotations[CHECKSUM_KEY]) == 64
+
+
+def test_a_missing_namespace_is_blocked_with_the_command_to_make_it(world: World) -> None:
+    servers = world.servers(kube="admin")
+    predicted = world.check(servers=servers, namespace="nowhere", policy_name=POLICY)
+    assert item(predicted).status == "blocked"
+    assert "kubectl create namespace nowhere" in item(predicted).hint
+    with pytest.raises(BlockedError, match="namespace does not exist"):
+        world.run(servers=servers, namespace="nowhere", policy_name=POLICY)
+
+
+def test_a_root_token_is_replaced_and_never_revoked(world: World) -> None:
+    root = world.server.make_token(policies=["root"], no_parent=True)
+    world.put(root["client_token"], accessor=root["accessor"])
+    predicted = world.check()
+    assert predicted.facts["token"]["class"] == "root"  # type: ignore[index]
+    assert (item(predicted).status, item(predicted).severity) == ("insecure", "critical")
+    world.run()
+    world.run(superseded="revoke")
+    assert world.lookup(world.value)["policies"] == [POLICY]
+    assert world.server.alive(root["accessor"])
+    world.server.root().auth.token.revoke_accessor(root["accessor"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"policies": [POLICY, "keybuzz-repair"], "no_parent": True, "period": "168h"}, "wrong_policies"),
+        ({"policies": [POLICY], "no_parent": True, "period": "168h"}, "wrong_policies"),  # "default" is added
+        ({"policies": [POLICY], "no_default_policy": True, "period": "168h"}, "not_orphan"),
+        ({"policies": [POLICY], "no_default_policy": True, "no_parent": True, "ttl": "168h"}, "not_renewable"),
+        (
+            {"policies": [POLICY], "no_default_policy": True, "no_parent": True, "type": "batch", "ttl": "168h"},
+            "not_renewable",
+        ),
+        (
+            {
+                "policies": [POLICY],
+                "no_default_policy": True,
+                "no_parent": True,
+                "period": "168h",
+                "explicit_max_ttl": "300h",
+            },
+            "not_renewable",
+        ),
+    ],
+)
+def test_a_valid_token_of_the_wrong_kind_is_replaced(world: World, fields: dict[str, Any], kind: str) -> None:
+    made = world.server.make_token(**fields)
+    world.put(made["client_token"])
+    assert world.check().facts["token"]["class"] == kind  # type: ignore[index]
+    assert world.run().changed
+    assert world.value != made["client_token"]
+    if made["accessor"]:
+        assert world.server.alive(made["accessor"]), "only tokens noted as ours are ever revoked"
+
+
+def test_a_token_that_another_namespace_uses_is_replaced_and_not_revoked(world: World) -> None:
+    shared = world.healthy()
+    accessor = world.annotations[ACCESSOR]
+    world.kubernetes.put(API, SECRET, {KEY: shared})
+    predicted = world.check()
+    assert predicted.facts["token"]["class"] == "shared"  # type: ignore[index]
+    assert f"{API}/{SECRET}" in item(predicted).reason
+    world.run()
+    world.run(superseded="revoke")
+    assert world.value != shared
+    assert world.server.alive(accessor)
+
+
+def test_a_place_that_may_not_be_read_makes_sharing_unknown(world: World) -> None:
+    world.put(world.server.backend_token)
+    outcome = world.check(compare_with=[{"namespace": "kube-system", "secret": "x", "key": "y"}])
+    unknown = next(found for found in outcome.items if found.id.startswith("vault_token/sharing/"))
+    assert (unknown.status, unknown.action) == ("unknown", "none")
+    assert item(outcome).status == "in_sync"
+
+
+def test_a_good_token_with_little_life_is_renewed_in_place(world: World) -> None:
+    value = world.healthy()
+    before = world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"]
+    world.server.root().adapter.post("/v1/auth/token/renew", json={"token": value, "increment": "1h"})
+    server = world.server.root()
+    # Let the role give one hour, so that the token's life falls below the threshold; then set it right again.
+    role = server.adapter.get(f"/v1/auth/token/roles/{POLICY}")["data"]
+    server.adapter.post(f"/v1/auth/token/roles/{POLICY}", json={**role, "token_period": 3600})
+    server.adapter.post("/v1/auth/token/renew", json={"token": value})
+    server.adapter.post(f"/v1/auth/token/roles/{POLICY}", json={**role, "token_period": 604800})
+    predicted = world.check()
+    assert predicted.facts["token"]["class"] == "ttl_low"  # type: ignore[index]
+    assert (item(predicted).status, item(predicted).action) == ("expiring", "renew")
+    assert predicted.facts["secret_will_change"] is False
+    done = world.run()
+    assert done.changed
+    assert done.facts["secret_will_change"] is False
+    assert done.facts["token"]["ttl_seconds"] == 604800  # type: ignore[index]
+    assert world.value == value
+    assert world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"] == before
+    assert not world.run().changed
+
+
+def test_the_replaced_token_is_revoked_only_when_asked_and_only_once_nothing_changes(world: World) -> None:
+    world.healthy()
+    old = world.annotations[ACCESSOR]
+    world.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: ""}}, NAMESPACE)
+    world.run(superseded="revoke")
+    assert world.annotations[SUPERSEDED] == old
+    assert world.server.alive(old), "pods may still run with it"
+    second = world.run(superseded="revoke")
+    assert second.changed
+    assert not world.server.alive(old)
+    assert SUPERSEDED not in world.annotations
+    assert not world.run(superseded="revoke").changed
+
+
+def test_an_accessor_that_somebody_else_noted_is_not_revoked(world: World) -> None:
+    world.healthy()
+    foreign = world.server.make_token(policies=["default"], ttl="1h", no_parent=True)
+    noted = {"metadata": {"annotations": {SUPERSEDED: foreign["accessor"]}}}
+    world.kubernetes.api.patch("secrets", SECRET, noted, NAMESPACE)
+    outcome = world.run(superseded="revoke")
+    assert item(outcome, "vault_token/superseded").status == "ignored"
+    assert "not made here" in item(outcome, "vault_token/superseded").reason
+    assert world.server.alive(foreign["accessor"])
+
+
+def test_policy_and_role_are_written_with_the_bootstrap_token_alone(world: World) -> None:
+    world.put(world.server.backend_token)
+    options: dict[str, Any] = {"policy_name": "keybuzz-backend-dev", "token_period": "72h"}
+    blocked = world.check(**options)
+    role = item(blocked, "vault_token/role")
+    assert (role.status, role.action) == ("blocked", "none")
+    assert "vault write auth/token/roles/keybuzz-backend-dev" in role.hint
+    assert "token_period=259200" in role.hint
+    try:
+        servers = world.servers(bootstrap=True)
+        predicted = world.check(servers=servers, **options)
+        assert item(predicted, "vault_token/role").action == "update"
+        assert world.run(servers=servers, **options).changed
+        assert not world.run(servers=servers, **options).changed
+    finally:
+        world.run(servers=world.servers(bootstrap=True))
+
+
+def test_a_policy_that_allows_more_is_drift_and_set_right(world: World) -> None:
+    world.put(world.server.backend_token)
+    root = world.server.root()
+    right = root.sys.read_policy(POLICY)["data"]["rules"]
+    root.sys.create_or_update_policy(POLICY, right + '\npath "secret/*" { capabilities = ["read"] }\n')
+    drifted = item(world.check(), "vault_token/policy")
+    assert drifted.status == "blocked"
+    assert "vault policy write keybuzz-backend-dev" in drifted.hint
+    outcome = world.run(servers=world.servers(bootstrap=True))
+    assert [found.id for found in outcome.items if found.action != "none"] == ["vault_token/policy"]
+    assert root.sys.read_policy(POLICY)["data"]["rules"] == right
+    root.sys.create_or_update_policy(POLICY, "# the backend\n" + right.replace(" { ", "{\n  "))
+    assert item(world.check(), "vault_token/policy").status == "in_sync"
+    root.sys.create_or_update_policy(POLICY, right)
+
+
+def test_without_role_and_bootstrap_token_nothing_is_made(world: World) -> None:
+    world.put("")
+    root = world.server.root()
+    role = root.adapter.get(f"/v1/auth/token/roles/{POLICY}")["data"]
+    root.adapter.delete(f"/v1/auth/token/roles/{POLICY}")
+    try:
+        blocked = item(world.check())
+        assert (blocked.status, blocked.depends_on) == ("blocked", ("vault_token/role",))
+        with pytest.raises(BlockedError, match="vault_token/role is in place"):
+            world.run()
+        assert world.value == ""
+        assert world.run(servers=world.servers(bootstrap=True)).changed
+        assert world.lookup(world.value)["role"] == POLICY
+    finally:
+        root.adapter.post(f"/v1/auth/token/roles/{POLICY}", json=role)
+
+
+def test_copy_takes_the_other_namespaces_token_and_calls_a_root_token_insecure(world: World) -> None:
+    world.put("")
+    predicted = world.check(**COPY)
+    assert [(found.id, found.status) for found in predicted.items] == [("vault_token/secret", "empty")]
+    assert world.run(**COPY).changed
+    assert world.value == world.server.token("root")
+    again = world.run(**COPY)
+    assert not again.changed
+    assert (item(again).status, item(again).severity, item(again).action) == ("insecure", "critical", "none")
+    assert again.remaining is not None
+    assert again.remaining[0].status == "insecure"
+
+
+def test_copy_of_a_token_that_vault_does_not_accept_is_blocked(world: World) -> None:
+    world.put("")
+    world.kubernetes.put(API, SECRET, {KEY: "hvs.deadCANARY"})
+    assert item(world.check(**COPY)).status == "blocked"
+    with pytest.raises(BlockedError, match="nothing to copy"):
+        world.run(**COPY)
+
+
+def test_a_copied_scoped_token_is_in_sync(world: World) -> None:
+    world.put("")
+    world.kubernetes.put(API, SECRET, {KEY: world.server.backend_token})
+    world.run(**COPY)
+    assert item(world.run(**COPY)).status == "in_sync"
+
+
+def test_a_generated_secret_is_left_alone_and_its_owner_named(world: World) -> None:
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "vault-token", "uid": "1"}
+    world.kubernetes.put(NAMESPACE, SECRET, {KEY: ""}, ownerReferences=[owner])
+    blocked = item(world.check())
+    assert blocked.status == "blocked"
+    assert "External Secrets Operator" in blocked.reason
+    assert blocked.owner.revert_risk == "certain"
+    with pytest.raises(BlockedError, match="External Secrets Operator"):
+        world.run()
+    assert world.value == ""
+
+
+def test_other_keys_and_annotations_of_the_secret_stay(world: World) -> None:
+    world.kubernetes.put(NAMESPACE, SECRET, {KEY: "", "OTHER": "kept"}, annotations={"team": "backend"})
+    world.run()
+    assert world.kubernetes.values(NAMESPACE, SECRET)["OTHER"] == "kept"
+    assert world.annotations["team"] == "backend"
+    key = world.annotations[CHECKSUM_KEY]
+    world.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: ""}}, NAMESPACE)
+    world.run()
+    assert world.annotations[CHECKSUM_KEY] == key, "drawn once"
+
+
+class Meddling(KubeClient):
+    """A client to whose every write somebody else is faster, as often as told."""
+
+    def __init__(self, real: KubeClient, world: World, times: int) -> None:
+        self.__dict__.update(real.__dict__)
+        self.world, self.times = world, times
+
+    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
+        if self.times:
+            self.times -= 1
+            note = {"metadata": {"annotations": {"meddled": str(self.times)}}}
+            self.world.kubernetes.api.patch("secrets", SECRET, note, NAMESPACE)
+        return super().patch(path, body, **options)
+
+
+def _accessors(world: World) -> set[str]:
+    return set(world.server.root().adapter.list("/v1/auth/token/accessors")["data"]["keys"])
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_lost_race_is_planned_anew_and_leaves_no_token_behind(world: World, times: int) -> None:
+    world.put("")
+    before = _accessors(world)
+    servers = world.servers()
+    servers = replace(servers, kube=Meddling(servers.kube, world, times))
+    if times < 3:
+        assert world.run(servers=servers).changed
+        assert _accessors(world) - before == {world.annotations[ACCESSOR]}
+    else:
+        with pytest.raises(StaleError):
+            world.run(servers=servers)
+        assert _accessors(world) == before
+        assert world.value == ""
+
+
+class LostAnswer(KubeClient):
+    """A client whose writes arrive and whose answers do not."""
+
+    def __init__(self, real: KubeClient) -> None:
+        self.__dict__.update(real.__dict__)
+
+    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
+        super().patch(path, body, **options)
+        raise UnreachableError("writing", "Secret", "no answer in time", "Run again.")
+
+
+def test_a_write_whose_answer_was_lost_keeps_its_token(world: World) -> None:
+    world.put("")
+    servers = world.servers()
+    assert world.run(servers=replace(servers, kube=LostAnswer(servers.kube))).changed
+    assert world.lookup(world.value)["accessor"] == world.annotations[ACCESSOR]
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Crashing(KubeClient):
+    """A client with which the process dies before its first write."""
+
+    def __init__(self, real: KubeClient) -> None:
+        self.__dict__.update(real.__dict__)
+
+    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
+        raise Crash
+
+
+def test_a_crash_before_the_write_leaves_one_token_that_ends_by_itself(world: World) -> None:
+    world.put("")
+    before = _accessors(world)
+    servers = world.servers()
+    with pytest.raises(Crash):
+        world.run(servers=replace(servers, kube=Crashing(servers.kube)))
+    (left,) = _accessors(world) - before
+    found = world.server.root().auth.token.lookup_accessor(left)["data"]
+    assert 0 < found["ttl"] <= 604800
+    assert found["policies"] == [POLICY]
+    assert world.value == ""
+    assert world.run().changed
+    assert _accessors(world) - before == {left, world.annotations[ACCESSOR]}
+
+
+def test_a_policy_that_the_server_cannot_read_is_bad_input(world: World) -> None:
+    world.put(world.server.backend_token)
+    with pytest.raises(BadInputError, match="cannot read its text"):
+        world.run(servers=world.servers(bootstrap=True), policy="path {")
+
+
+def test_a_role_that_may_not_be_read_and_is_missing_is_said_to_be_missing(world: World) -> None:
+    root = world.server.root()
+    root.sys.create_or_update_policy("blind", 'path "auth/token/create/*" { capabilities = ["update"] }')
+    made = world.server.make_token(policies=["blind"], ttl="10m")
+    servers = world.servers()
+    world.put("")
+    with pytest.raises(BlockedError, match="there is no such role"):
+        world.run(servers=replace(servers, vault=servers.vault.acting_as(made["client_token"])), token_role="nowhere")
+    assert world.value == ""
+
+
+def test_who_may_not_write_the_secret_makes_no_token(world: World) -> None:
+    world.put("")
+    before = _accessors(world)
+    with pytest.raises(ForbiddenError, match="may not patch it; no token was made"):
+        world.run(servers=world.servers(kube="audit"))
+    assert _accessors(world) == before
+
+
+def test_who_may_not_make_tokens_is_told_the_missing_capability(world: World) -> None:
+    world.put("")
+    with pytest.raises(ForbiddenError, match="auth/token/create/keybuzz-backend-dev"):
+        world.run(servers=world.servers(vault="audit"))
+
+
+@pytest.mark.parametrize("value", ["", "hvs.CANARYnotatoken", None, "root"])
+def test_check_mode_writes_nothing_by_the_servers_own_logs(world: World, value: str | None) -> None:
+    world.put(world.server.token("root") if value == "root" else value)
+    version = world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"]
+    before = _accessors(world)
+    mark = world.server.mark()
+    world.run(check_mode=True, servers=world.servers(bootstrap=True))
+    world.check(superseded="revoke")
+    assert {operation for operation, _ in world.server.requests_since(mark)} <= {"read"}
+    assert _accessors(world) == before
+    assert world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"] == version
+
+
+def test_no_result_holds_a_token_or_an_accessor(world: World) -> None:
+    old = world.healthy()
+    world.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: ""}}, NAMESPACE)
+    outcomes = [world.check(), world.run(), world.run(superseded="revoke"), world.run(**COPY)]
+    shown = json.dumps([[entry.as_dict() for entry in found.items] + [dict(found.facts)] for found in outcomes])
+    for secret in (old, world.value, world.server.token("root"), world.annotations.get(SUPERSEDED, "absent")):
+        assert secret not in shown
+    assert world.value in world.protected
+    assert old in world.protected
