@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -33,6 +34,7 @@ PATCH_TYPES: Mapping[PatchKind, str] = {
 # resource -> (API prefix, namespaced, kind)
 RESOURCES: Mapping[str, tuple[str, bool, str]] = {
     "namespaces": ("/api/v1", False, "Namespace"),
+    "nodes": ("/api/v1", False, "Node"),
     "secrets": ("/api/v1", True, "Secret"),
     "configmaps": ("/api/v1", True, "ConfigMap"),
     "pods": ("/api/v1", True, "Pod"),
@@ -79,9 +81,7 @@ class Api:
         self._access = access
         self._agent = user_agent
         self._timeout = timeout
-        self._tls = ssl.create_default_context(cadata=access.ca_pem)
-        if access.certificate is not None:
-            self._tls.load_cert_chain(*map(str, access.certificate))
+        self._tls = _trusting(access)
         self._local = threading.local()
 
     # -- verbs ---------------------------------------------------------------
@@ -215,6 +215,17 @@ class Api:
         if content_type is not None:
             headers["Content-Type"] = content_type
         return headers
+
+
+def _trusting(access: Access) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=access.ca_pem)
+    if access.certificate is not None:
+        # ssl reads a client's certificate from a file only; this one is 0600 and gone at once.
+        with tempfile.NamedTemporaryFile("w", prefix="keybuzz-lab-") as file:
+            file.write(access.certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context
 
 
 def _namespace(body: Object) -> str | None:

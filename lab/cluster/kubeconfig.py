@@ -25,7 +25,7 @@ class Access:
     server: str  # https://host:port
     ca_pem: str
     token: str | None = field(default=None, repr=False)
-    certificate: tuple[Path, Path] | None = None  # client certificate and its key (external clusters)
+    certificate: str | None = field(default=None, repr=False)  # PEM of client certificate and key, one after the other
 
 
 def write(file: Path, access: Access, *, user: str, namespace: str) -> None:
@@ -88,15 +88,8 @@ def _token(file: Path, user: dict[str, Any]) -> str | None:
     return None if token is None else str(token)
 
 
-def _certificate(file: Path, user: dict[str, Any]) -> tuple[Path, Path] | None:
-    paths = []
-    for key in ("client-certificate", "client-key"):
-        if key in user:
-            paths.append(file.parent / user[key])
-        elif f"{key}-data" in user:
-            # ssl takes files only; beside the kubeconfig, as private as it is.
-            handle, name = tempfile.mkstemp(prefix="keybuzz-lab-", suffix=".pem")
-            with os.fdopen(handle, "w") as stream:
-                stream.write(_content(file, user, key))
-            paths.append(Path(name))
-    return (paths[0], paths[1]) if len(paths) == 2 else None
+def _certificate(file: Path, user: dict[str, Any]) -> str | None:
+    parts = ("client-certificate", "client-key")
+    if not all(part in user or f"{part}-data" in user for part in parts):
+        return None
+    return "\n".join(_content(file, user, part) for part in parts)

@@ -51,6 +51,7 @@ def deployment(vault_addr: str, *, scheduler: str | None = None) -> Object:
                            "timeoutSeconds": 5},
     }
     pod: Object = {"containers": [container], "terminationGracePeriodSeconds": 5,
+                   "automountServiceAccountToken": False,
                    "volumes": [{"name": "vault-ca", "configMap": {"name": "vault-ca"}}]}
     if scheduler is not None:
         pod["schedulerName"] = scheduler

@@ -150,14 +150,16 @@ def build(say: Callable[[str], None] = print) -> Path:
         ready = built()
         if ready is not None:
             return ready
+        for scratch in target.parent.glob(".building-*"):  # of a build that was killed
+            shutil.rmtree(scratch, ignore_errors=True)
         started = time.monotonic()
         version = kubernetes_version()
         say(f"building kube-apiserver {version} with etcd and its controllers; about 5 minutes on 2 cores")
         code, last = _run([str(go), "mod", "download"], "fetching Go modules", say, started)
         if code:
             raise CannotBuild("the Go modules of the API server cannot be had:\n" + "".join(last[-5:]).strip())
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as scratch:
-            folder = Path(scratch) / "build"
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as place:
+            folder = Path(place) / "build"
             folder.mkdir()
             code, last = _run([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags",
                                _linker_flags(version), "-o", str(folder / PROGRAM), "."],

@@ -17,6 +17,7 @@ from lab.errors import LabError
 from lab.kubelet import config as settings
 from lab.kubelet.node import Node
 from lab.kubelet.proxy import Proxy
+from lab.kubelet.registration import Registration
 
 START_SECONDS = 30.0
 
@@ -42,12 +43,18 @@ def _serve(file: Path, only_scheduler: str | None, stop: threading.Event) -> int
     api = Api(kubeconfig.read(first.kubeconfig), user_agent="kubelet")
     node = Node(api, lambda: settings.read(file), only_scheduler=only_scheduler)
     Proxy(node, first.services).start()
+    # A cluster that has a scheduler has controllers of nodes too.
+    registration = Registration(api, first.node) if only_scheduler is not None else None
+    if registration is not None:
+        registration.start()
     node.start()
     if not node.wait_synced(START_SECONDS):
         raise LabError(f"{api.server} did not list pods, secrets and configmaps within {START_SECONDS:.0f} s")
     print("ready", flush=True)
     stop.wait()
     node.stop()
+    if registration is not None:
+        registration.stop()
     return 0
 
 

@@ -84,7 +84,7 @@ class Container:
         while not self._stopping.is_set():
             try:
                 process, port = self._start()
-            except (ConfigError, VolumeError, ImageError, OSError, ValueError) as error:
+            except Exception as error:  # whatever it is, it is reported and tried again
                 self._set(waiting=_waiting(error, self._spec["image"]), running_since=None, ready=False)
                 self._sleep(pause)
                 pause = min(pause * 2, LONGEST_BACK_OFF)

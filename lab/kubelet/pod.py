@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 from lab.cluster.api import Api, ApiError
@@ -139,7 +140,7 @@ class Pod:
             elif error.code != 409:
                 print(f"{self.name}: status not reported: {error}", flush=True)
             return error.code in (404, 409)
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             print(f"{self.name}: status not reported: {type(error).__name__}", flush=True)
             return False
         return True
@@ -147,8 +148,8 @@ class Pod:
     def _remove(self) -> None:
         try:
             self._api.delete("pods", self.name, self.namespace, grace_seconds=0, uid=self.uid)
-        except ApiError as error:
-            if error.code not in (404, 409):
+        except (ApiError, OSError, HTTPException) as error:
+            if not (isinstance(error, ApiError) and error.code in (404, 409)):
                 print(f"{self.name}: not removed: {error}", flush=True)
 
     def _status(self, seen: Object) -> Object:

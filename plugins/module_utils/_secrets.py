@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
 from collections.abc import Iterable
 from typing import Any
 
 MINIMUM_LENGTH = 6
-"""Shorter values are not masked: they would blank out ordinary words. They are not shown either."""
+ORDINARY_WORD = re.compile(r"[a-z][a-z_-]{0,15}")
+"""Short values and plain words (``keybuzz``, ``localhost``) are not masked, though a Secret may hold them: they would
+blank out every message that speaks of them. They are not shown either."""
 
 
 def forms(secret: str) -> set[str]:
@@ -42,7 +45,7 @@ def protect(module: Any, secrets: Iterable[str | None]) -> None:
     except ImportError:
         register_secret = None
     for secret in secrets:
-        if not secret or len(secret) < MINIMUM_LENGTH:
+        if not secret or len(secret) < MINIMUM_LENGTH or ORDINARY_WORD.fullmatch(secret):
             continue
         for form in forms(secret):
             if register_secret is None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_orders_backfill
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import tables
 
 from lab import openbao, postgres, seed
 from lab.certificates import authority
@@ -64,11 +65,15 @@ class AmazonWorld:
 
     def import_orders(self, *, check_mode: bool = False, role: str = "repair", **given: Any) -> Outcome:
         """The module amazon_orders_backfill in this process, for the report's window unless told otherwise."""
+        params = self.import_params(role, **given)
+        return amazon_orders_backfill.run(params, self.protect, check_mode=check_mode)
+
+    def import_params(self, role: str = "repair", **given: Any) -> dict[str, Any]:
+        """All options of an import of the report's window."""
         from ansible_collections.keybuzz.amazon.plugins.modules.amazon_orders_backfill import ARGUMENT_SPEC
 
         options = {"until": UNTIL, "manage_schema": True, "progress_interval": 0.2, **given}
-        params = filled(ARGUMENT_SPEC, self.params(role, **options))
-        return amazon_orders_backfill.run(params, self.protect, check_mode=check_mode)
+        return filled(ARGUMENT_SPEC, self.params(role, **options))
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Rows of a statement as the database's administrator."""
@@ -83,6 +88,25 @@ class AmazonWorld:
     def kv(self) -> Any:
         """Vault's documents as the administrator."""
         return self.vault.client("root").secrets.kv.v2
+
+    def own_tables(self) -> None:
+        """The import's tables as the import makes them, and a bucket that holds enough for many runs."""
+        connection = self.database.connect("repair")
+        try:
+            with connection, connection.cursor() as cursor:
+                for option, name in (
+                    ("errors_table", "order_import_errors"),
+                    ("runs_table", "amazon_backfill_runs"),
+                    ("quota_table", "amazon_quota"),
+                ):
+                    cursor.execute(tables.create_statement(tables.own_table(option, name)))
+                cursor.execute(
+                    "INSERT INTO amazon_quota VALUES (%s, %s, 'searchOrders', 5, 1000, 1000, now())",
+                    (self.amazon.application_id, seed.SELLER_ID),
+                )
+        finally:
+            connection.close()
+        self.amazon.admin.buckets("searchOrders", rate=5, burst=1000)
 
     def reset(self) -> None:
         """Both documents and rows as in the healthy world, no orders, no import's tables, Amazon untouched."""
@@ -155,20 +179,18 @@ def remove_outside(directory: Path) -> None:
     shutil.rmtree(postgres.private_folder(directory), ignore_errors=True)
 
 
-def module_process(module: str, params: dict[str, Any], *, check_mode: bool = False) -> subprocess.Popen[str]:
-    """The module as Ansible runs it, in a process of its own that can be killed."""
-    arguments = {name: value for name, value in params.items() if value is not None}
-    return subprocess.Popen(
-        [sys.executable, "-m", f"ansible_collections.keybuzz.amazon.plugins.modules.{module}"],
+def import_process(params: dict[str, Any]) -> subprocess.Popen[str]:
+    """The import in a process of its own, which can be killed. Its options come on its standard input."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration_lab.orders.import_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        cwd=PROJECT / ".collections",
-        env={
-            "PATH": os.environ["PATH"],
-            "KEYBUZZ_TEST_ARGUMENTS": json.dumps(
-                {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check_mode}}
-            ),
-        },
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{PROJECT}:{PROJECT / '.collections'}"},
     )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(params))
+    process.stdin.close()
+    return process

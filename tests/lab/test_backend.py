@@ -143,7 +143,7 @@ def test_fault_4_no_application_document_and_its_return_is_noticed_without_a_res
     with running(environment) as service:
         assert service.health()[0] == 200
         with soft_deleted(world, seed.APP_PATH):
-            code, said = eventually(lambda: answer if (answer := service.health())[0] == 503 else None)
+            _, said = eventually(lambda: answer if (answer := service.health())[0] == 503 else None)
             assert said["fault"] == f"application credentials missing in Vault at {APP}"
         eventually(lambda: service.health()[0] == 200, seconds=5)
 

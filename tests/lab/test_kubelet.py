@@ -84,7 +84,7 @@ class Running:
         self.api.create("deployments", body, self.namespace)
 
     def pod(self) -> Object:
-        found: Object = eventually(lambda: (world.pods(self.api, self.namespace) or [None])[-1])
+        found: Object = eventually(lambda: (world.pods(self.api, self.namespace) or [{}])[-1])
         return found
 
     def waiting(self, reason: str) -> str:
@@ -230,7 +230,8 @@ def test_a_missing_key_is_named(kubelet: Running) -> None:
 def test_a_volume_follows_its_config_map_and_the_environment_does_not(kubelet: Running) -> None:
     kubelet.api.create("configmaps", {"metadata": {"name": "c"}, "data": {"ca.crt": "one", "E": "one"}},
                        kubelet.namespace)
-    kubelet.deploy({"volumeMounts": [{"name": "v", "mountPath": "/etc/c"}], "envFrom": [{"configMapRef": {"name": "c"}}],
+    kubelet.deploy({"volumeMounts": [{"name": "v", "mountPath": "/etc/c"}],
+                    "envFrom": [{"configMapRef": {"name": "c"}}],
                     "env": [{"name": "CA_FILE", "value": "/etc/c/ca.crt"}]},
                    volumes=[{"name": "v", "configMap": {"name": "c"}}])
     env = kubelet.environment()

@@ -15,6 +15,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
 
 WIDTH = 80
+COLUMNS = (31, 18, 14, 11)
+"""Widths of the résumé: step, found, done, now; with two spaces between them 80."""
 STEPS: tuple[tuple[str, str], ...] = (
     ("vault_token", "Vault token of the backend"),
     ("backend_access", "Vault address, TLS trust, pods"),
@@ -65,19 +67,24 @@ def _matrix(items: Sequence[Item]) -> list[str]:
 
 
 def _resume(environment: Environment) -> list[str]:
-    lines = [f"{'step':<32}  {'found':<22} {'done':<14} now"]
-    checks = [check for check, _title in STEPS]
+    lines = _row("step", "found", "done", "now")
     for check, title in STEPS:
         found = [item for item in environment.found if item.check == check]
-        if not found:
-            continue
-        now = [item for item in environment.items if item.check == check]
-        lines.append(
-            f"{_shorten(title, 32):<32}  {_shorten(_statuses(found), 22):<22} "
-            f"{_shorten(_actions(found, now), 14):<14} {_statuses(now) or 'not looked at'}"
-        )
-    lines += [f"  {item.id}" for item in environment.found if item.check not in checks]
+        if found:
+            now = [item for item in environment.items if item.check == check]
+            lines += _row(title, _statuses(found), _actions(found, now), _statuses(now) or "not looked at")
     return lines
+
+
+def _row(*cells: str) -> list[str]:
+    """One row of the résumé; a cell that is too long goes on in the next line."""
+    wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, COLUMNS, strict=True)]
+    height = max(len(cell) for cell in wrapped)
+    padded = [cell + [""] * (height - len(cell)) for cell in wrapped]
+    return [
+        "  ".join(part.ljust(width) for part, width in zip(line, COLUMNS, strict=True)).rstrip()
+        for line in zip(*padded, strict=True)
+    ]
 
 
 def _statuses(items: Iterable[Item]) -> str:

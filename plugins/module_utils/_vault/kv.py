@@ -16,7 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BlockedError,
+    KeybuzzError,
+    UnexpectedAnswerError,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
 State = Literal["present", "absent", "soft_deleted", "destroyed", "empty"]
@@ -66,6 +70,13 @@ def read(client: VaultClient, mount: str, path: str) -> Document:
     address = client.url(target)
     if not metadata:
         _refuse_other_engines(client, mount, address)
+        if answer.status != 404:
+            raise UnexpectedAnswerError(
+                "reading",
+                address,
+                "the answer is no document of a key-value engine of version 2",
+                "Check vault_mount, and that nothing between here and the server rewrites its answers.",
+            )
         return Document(address=address, state="absent")
     raw = _mapping(answer.data.get("data"))
     return Document(

@@ -5,38 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from lab.amazon import fixture
 from tests.integration_lab.amazon_world import TENANT, AmazonWorld
+from tests.integration_lab.orders.tables import stored, versions
 
 pytestmark = pytest.mark.lab
-
-
-def stored(world: AmazonWorld) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Both tables as the oracle writes them."""
-    expected_orders, expected_items = fixture.expected_rows(TENANT)
-    tables = []
-    for table, example, key in (
-        ("orders", expected_orders[0], '"externalOrderId"'),
-        ("order_items", expected_items[0], '"externalOrderId", "externalItemId"'),
-    ):
-        names = list(example)
-        columns = ", ".join(f'"{name}"' for name in names)
-        rows = world.query(f"SELECT {columns} FROM {table} ORDER BY {key}")
-        tables.append([dict(zip(names, row, strict=True)) for row in rows])
-    return tables[0], tables[1]
-
-
-def versions(world: AmazonWorld) -> list[tuple[Any, ...]]:
-    """Every row's version and place."""
-    return world.query(
-        "SELECT 'o', ctid::text, xmin::text FROM orders UNION ALL SELECT 'i', ctid::text, xmin::text FROM order_items"
-        " UNION ALL SELECT 'r', ctid::text, xmin::text FROM amazon_backfill_runs"
-        " UNION ALL SELECT 'q', ctid::text, xmin::text FROM amazon_quota ORDER BY 1, 2"
-    )
 
 
 def test_all_orders_and_all_their_lines_arrive_exactly_as_amazon_has_them(world: AmazonWorld) -> None:

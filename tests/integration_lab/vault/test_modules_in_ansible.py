@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.keybuzz.amazon.plugins.modules import vault_amazon_app_creds, vault_token_secret
 
 from lab import openbao
 from tests.lab.amazon_process import Simulator
@@ -153,3 +155,34 @@ def test_bad_input_fails_in_check_mode_too(ansible: Ansible) -> None:
     assert "it is not less than token_period" in failed["msg"]
     failed = ansible.run("vault_amazon_app_creds", exported={"VAULT_TOKEN_FILE": "/nowhere"})
     assert "vault_token_file: /nowhere: No such file" in failed["msg"]
+
+
+@pytest.mark.parametrize("module", [vault_token_secret, vault_amazon_app_creds])
+def test_the_examples_of_the_documentation_run_as_they_stand(ansible: Ansible, module: Any, tmp_path: Path) -> None:
+    ansible.kubernetes.put("keybuzz-backend-dev", "vault-token", {"VAULT_TOKEN": ""})
+    ansible.server.forget(APP_PATH)
+    name = f"keybuzz.amazon.{module.__name__.rsplit('.', 1)[1]}"
+    tasks = [task for task in yaml.safe_load(module.EXAMPLES) if name in task]
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    playbook = tmp_path / "examples.yml"
+    playbook.write_text(json.dumps([play]))
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+            str(playbook),
+        ],
+        env=ansible.environment
+        | {"ANSIBLE_STDOUT_CALLBACK": "default", "AMAZON_CLIENT_SECRET": ansible.server.drawn.client_secret},
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"ok={len(tasks)} " in ran.stdout

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that a healthy server never gives, by a listener on loopback: what becomes of them, and what is never shown."""
+"""Answers that a healthy server never gives, by a listener on loopback: what becomes of them, what is not shown."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_answer_that_repeats_the_token_is_not_repeated(
 def test_a_redirect_is_named_and_not_followed(listener: Listener) -> None:
     listener.status = 307
     listener.headers = {"Location": f"http://127.0.0.1:{listener.server_port}/v1/elsewhere"}
-    with pytest.raises(UnreachableError, match="this node is a standby and points to http://127.0.0.1") as caught:
+    with pytest.raises(UnreachableError, match="this node is a standby and points to http") as caught:
         kv.read(listener.client, "secret", "app")
     assert listener.paths == ["/v1/secret/data/app"]
     assert "Set vault_addr to the active node" in caught.value.remedy
@@ -115,6 +115,13 @@ def test_an_answer_that_describes_no_token_is_not_taken_for_one(listener: Listen
     listener.body = body
     with pytest.raises(UnexpectedAnswerError, match="describes no token"):
         token.lookup_self(listener.client)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"data": {}}', '{"data": {"data": {"a": "b"}}}', "<html>"])
+def test_an_answer_that_is_no_document_is_not_taken_for_an_absent_one(listener: Listener, body: str) -> None:
+    listener.body = body
+    with pytest.raises(KeybuzzError):
+        kv.read(listener.client, "secret", "app")
 
 
 def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
