@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An emulator of the part of the Kubernetes API that a rollout needs, for machines without Go.
 
-It answers as kube-apiserver 1.36 does, as far as tests/lab/test_kubernetes_contract.py goes: the same file runs on
-both. What it leaves out is refused, never guessed at: server-side apply answers 415.
+It answers as kube-apiserver 1.36 does, as far as tests/lab/test_kubernetes_contract.py and its neighbours go: the
+same files run on both. What it leaves out is refused, never guessed at: server-side apply and protobuf bodies
+(kubectl's typed commands, as ``kubectl create secret``) answer 415. kubectl's get, apply --validate=false, patch,
+set env, delete and rollout work.
 """

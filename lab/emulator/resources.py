@@ -10,6 +10,9 @@ from typing import Any
 
 Object = dict[str, Any]
 
+SHORT_NAMES = {"namespaces": "ns", "nodes": "no", "configmaps": "cm", "serviceaccounts": "sa", "pods": "po",
+               "events": "ev", "services": "svc", "resourcequotas": "quota", "deployments": "deploy",
+               "replicasets": "rs"}
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
 
@@ -99,8 +102,11 @@ def _resource_list(group: str) -> Object:
     for resource in RESOURCES:
         if resource.group != group:
             continue
-        entry = {"name": resource.plural, "singularName": resource.kind.lower(), "namespaced": resource.namespaced,
-                 "kind": resource.kind, "verbs": ["create"] if resource.review else VERBS}
+        entry: Object = {"name": resource.plural, "singularName": resource.kind.lower(),
+                         "namespaced": resource.namespaced, "kind": resource.kind,
+                         "verbs": ["create"] if resource.review else VERBS}
+        if resource.plural in SHORT_NAMES:
+            entry["shortNames"] = [SHORT_NAMES[resource.plural]]
         listed.append(entry)
         verbs = {"status": ["get", "patch", "update"]}
         listed += [

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ class AmazonWorld:
     vault: openbao.Vault
     database: postgres.Postgres
     amazon: Simulator
-    drawn: seed.Seed
-    secrets_met: list[str]
+    drawn: seed.Seed = field(repr=False)
+    secrets_met: list[str] = field(default_factory=list, repr=False)
 
     def protect(self, values: Iterable[str | None]) -> None:
         """What a module masks; kept, so that a test can ask what was masked."""
@@ -166,7 +166,7 @@ def amazon_world(directory: Path) -> Iterator[AmazonWorld]:
         openbao.furnish(vault, drawn)
         database = postgres.start(directory, processes, authority(directory, "platform"), drawn)
         with running_simulator(directory) as amazon:
-            yield AmazonWorld(vault, database, amazon, drawn, [])
+            yield AmazonWorld(vault, database, amazon, drawn)
     finally:
         processes.stop_everything()
         remove_outside(directory)

@@ -92,8 +92,9 @@ class Running:
 
         def message() -> str | None:
             for status in self.pod()["status"].get("containerStatuses", []):
-                if status["state"].get("waiting", {}).get("reason") == reason:
-                    return str(status["state"]["waiting"]["message"])
+                waiting = status["state"].get("waiting", {})
+                if waiting.get("reason") == reason:  # the first report of all has no message yet
+                    return str(waiting.get("message", ""))
             return None
 
         found: str = eventually(message)

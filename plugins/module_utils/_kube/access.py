@@ -83,10 +83,13 @@ def _from_pod(params: Mapping[str, Any]) -> Access:
 def _from_kubeconfig(paths: str, params: Mapping[str, Any], protect: Protect) -> Access:
     found = kubeconfig_file.read(paths, params.get("context"))
     if not found.server.startswith("https://"):
-        raise bad(found.server, f"{found.source} names a server without TLS", "Give a cluster whose server is https://….")
+        raise bad(
+            found.server, f"{found.source} names a server without TLS", "Give a cluster whose server is https://…."
+        )
     if found.insecure:
         raise bad(
-            found.server, f"{found.source} switches verification off (insecure-skip-tls-verify)",
+            found.server,
+            f"{found.source} switches verification off (insecure-skip-tls-verify)",
             "Secrets are read over this connection: put the cluster's CA into certificate-authority, or give ca_cert.",
         )
     protect([found.token, found.password])
@@ -126,7 +129,8 @@ def tls_context(ca_file: str | None, ca_data: bytes | None) -> ssl.SSLContext:
         raise bad(f"the API server with ca_cert {ca_file}", "that file may not be read", "Correct its mode.") from None
     except (ssl.SSLError, UnicodeDecodeError):
         raise bad(
-            f"the API server with the CA {ca_file or 'in the kubeconfig'}", "it holds no PEM certificate",
+            f"the API server with the CA {ca_file or 'in the kubeconfig'}",
+            "it holds no PEM certificate",
             "Give the cluster's CA in PEM form.",
         ) from None
     return context
@@ -142,7 +146,8 @@ def _present_certificate(context: ssl.SSLContext, found: kubeconfig_file.Kubecon
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError):
         raise bad(
-            found.server, f"the client certificate or key of {found.source} cannot be loaded",
+            found.server,
+            f"the client certificate or key of {found.source} cannot be loaded",
             "Check client-certificate and client-key of that user.",
         ) from None
     finally:
@@ -177,6 +182,8 @@ def pool(server: str, context: ssl.SSLContext, *, server_name: str | None = None
 
 def requirement() -> BadInputError:
     return BadInputError(
-        "using", "Kubernetes", "the Python package kubernetes is not installed for this interpreter",
+        "using",
+        "Kubernetes",
+        "the Python package kubernetes is not installed for this interpreter",
         "Install it: pip install 'kubernetes>=31.0.0'.",
     )

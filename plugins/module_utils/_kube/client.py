@@ -106,9 +106,7 @@ class KubeClient:
         self, path: str, body: builtins.list[Any] | dict[str, Any], *, content_type: str, dry_run: bool = False
     ) -> dict[str, Any]:
         """Patch the object at ``path``. Conflict: 409, or a JSON Patch whose ``test`` failed."""
-        code, answer = self._send(
-            "PATCH", path, body=body, content_type=content_type, query=self._write(dry_run)
-        )
+        code, answer = self._send("PATCH", path, body=body, content_type=content_type, query=self._write(dry_run))
         return self._checked("patch", path, code, answer, json_patch=content_type == JSON_PATCH)
 
     def may(self, verb: str, group: str, resource: str, namespace: str, name: str | None) -> bool:
@@ -139,7 +137,9 @@ class KubeClient:
             raise refusal(verb, resource_of(path), code, body or {}, json_patch=json_patch)
         if body is None:
             raise UnexpectedAnswerError(
-                "reading the answer about", resource_of(path).address, "it is not a JSON object",
+                "reading the answer about",
+                resource_of(path).address,
+                "it is not a JSON object",
                 f"Check that {self.server} is a Kubernetes API server.",
             )
         return body
@@ -167,8 +167,13 @@ class KubeClient:
             attempts += 1
             try:
                 answer = self._access.pool.request(
-                    method, url, body=None if body is None else json.dumps(body).encode(), headers=headers,
-                    timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout), retries=False, redirect=False,
+                    method,
+                    url,
+                    body=None if body is None else json.dumps(body).encode(),
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout),
+                    retries=False,
+                    redirect=False,
                 )
             except urllib3.exceptions.HTTPError as error:
                 raise unreachable(self.server, resource_of(path), method, error, self.timeout) from None
@@ -197,7 +202,9 @@ def unreachable(  # noqa: PLR0911 - one return for each way
         cause = cause.__cause__ or (cause.args[-1] if cause.args and isinstance(cause.args[-1], Exception) else None)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Unreachable(
-            doing, target.address, f"the certificate of {server} is not trusted ({cause.verify_message})",
+            doing,
+            target.address,
+            f"the certificate of {server} is not trusted ({cause.verify_message})",
             "Give the cluster's own CA (ca_cert or certificate-authority) and a server name its certificate is for; "
             "verification cannot be switched off.",
         )
@@ -206,7 +213,9 @@ def unreachable(  # noqa: PLR0911 - one return for each way
     ):
         lost = "" if method == "GET" else " It is not known whether the write was done."
         return Unreachable(
-            doing, target.address, f"{server} did not answer within {timeout:g} s",
+            doing,
+            target.address,
+            f"{server} did not answer within {timeout:g} s",
             f"Check the network and the server, or raise kubernetes_timeout.{lost}",
         )
     if isinstance(error, urllib3.exceptions.NameResolutionError):
@@ -219,12 +228,16 @@ def unreachable(  # noqa: PLR0911 - one return for each way
         )
     if isinstance(cause, ConnectionRefusedError):
         return Unreachable(
-            doing, target.address, f"{server} refused the connection",
+            doing,
+            target.address,
+            f"{server} refused the connection",
             "Check that the API server runs there and that kubeconfig or host names it.",
         )
     if isinstance(cause, ssl.SSLError):
         return Unreachable(
-            doing, target.address, f"{server} does not complete the TLS handshake",
+            doing,
+            target.address,
+            f"{server} does not complete the TLS handshake",
             "Check that the port is the API server's and speaks TLS.",
         )
     return Unreachable(

@@ -123,7 +123,9 @@ def read_deployment(client: KubeClient, namespace: str, name: str) -> dict[str, 
     found = client.get(apps(namespace, "deployments", name))
     if found is None:
         raise BlockedError(
-            "reading", f"Deployment {namespace}/{name}", "there is no such Deployment (HTTP 404)",
+            "reading",
+            f"Deployment {namespace}/{name}",
+            "there is no such Deployment (HTTP 404)",
             f"Check namespace and name: kubectl -n {namespace} get deployments.",
         )
     return found

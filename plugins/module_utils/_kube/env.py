@@ -165,7 +165,10 @@ def _kept(item: Item, before: str, insecure: bool) -> Item:
     if not insecure:
         return replace(item, before=before)
     return replace(
-        item, status="insecure", before=before, reason=f"{BYPASS_REASON}.",
+        item,
+        status="insecure",
+        before=before,
+        reason=f"{BYPASS_REASON}.",
         hint="Mount the CA and set NODE_EXTRA_CA_CERTS instead, then forbid this variable.",
     )
 
@@ -173,7 +176,9 @@ def _kept(item: Item, before: str, insecure: bool) -> Item:
 def _duplicated(item: Item, at: tuple[int, ...]) -> Item:
     places = " and ".join(str(index) for index in at)
     return replace(
-        item, status="blocked", before="duplicated",
+        item,
+        status="blocked",
+        before="duplicated",
         reason=f"The container has this variable more than once, at env indices {places}; the last one wins.",
         hint="Remove all but one of them in the Deployment's manifest; which one is meant is not ours to guess.",
     )

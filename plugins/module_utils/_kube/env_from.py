@@ -101,7 +101,9 @@ def _judged(observed: Observed, desired: Desired, one: EnvFrom, found: EnvFrom |
         return replace(item, status="blocked", action="none", reason=why, hint=f"Allow get on that {_kind(one)}.")
     if not state.exists:
         return replace(
-            item, status="blocked", action="none",
+            item,
+            status="blocked",
+            action="none",
             reason=f"{why} It cannot be added: the {_kind(one)} does not exist, and the container would not start.",
             hint=f"Create the {_kind(one)} first, or set optional.",
         )

@@ -102,7 +102,10 @@ def _explicit(observed: Observed, one: Forbidden, item: Item, at: tuple[int, ...
     unknown = [value for value in values if value is None]
     if unknown and one.value is not None:
         return replace(
-            item, status="unknown", before=before, reason=f"It stands in env, {before}, and that value is not known.",
+            item,
+            status="unknown",
+            before=before,
+            reason=f"It stands in env, {before}, and that value is not known.",
             hint="Remove the reference, or allow get on its source.",
         ), ListEdit()
     if not any(value is None or harmful(one.name, value, one.value) for value in values):
@@ -133,7 +136,12 @@ def _overridden(item: Item, one: Forbidden, place: str) -> tuple[Item, ListEdit]
     value = OVERRIDES[one.name]
     entry = {"name": one.name, "value": value}
     found = replace(
-        item, status="forbidden_present", action="update", before=place, after=value, reason=reason,
+        item,
+        status="forbidden_present",
+        action="update",
+        before=place,
+        after=value,
+        reason=reason,
         hint=f"{hint} Until then an explicit entry {one.name}={value} wins over it.",
     )
     return found, ListEdit(appended=(entry,))

@@ -120,7 +120,8 @@ def _files(paths: str) -> list[str]:
     there = [path for path in files if Path(path).is_file()]
     if not there:
         raise _bad(
-            paths, "that file does not exist",
+            paths,
+            "that file does not exist",
             "Give kubeconfig (or K8S_AUTH_KUBECONFIG, KUBECONFIG), or host with api_key.",
         )
     return there

@@ -57,7 +57,8 @@ def _header(settings: Any) -> str | None:
 
 def _no_credentials(found: Kubeconfig) -> Exception:
     return bad(
-        found.server, f"{found.plugin or 'its user entry'} in {found.source} gave no credentials",
+        found.server,
+        f"{found.plugin or 'its user entry'} in {found.source} gave no credentials",
         "Try the same by hand: kubectl get --raw /version; its text is withheld here because it may hold a token.",
     )
 

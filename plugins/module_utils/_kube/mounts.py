@@ -101,7 +101,9 @@ def _config(observed: Observed, desired: Desired, wanted: ConfigMount) -> Item:
     probe = content.probe
     if probe is not None and not probe.ok:
         return replace(
-            item, status="blocked", hint=probe.remedy,
+            item,
+            status="blocked",
+            hint=probe.remedy,
             reason=f"A handshake with {probe.url} that trusts exactly this CA fails: {probe.sentence}. "
             "The backend would fail the same way, so nothing is written.",
         )
@@ -109,7 +111,9 @@ def _config(observed: Observed, desired: Desired, wanted: ConfigMount) -> Item:
         return item
     if state.immutable:
         return replace(
-            item, status="blocked", reason="The ConfigMap is immutable and holds something else.",
+            item,
+            status="blocked",
+            reason="The ConfigMap is immutable and holds something else.",
             hint="Name another ConfigMap, or delete this one: kubectl "
             f"-n {desired.namespace} delete configmap {wanted.config_map}.",
         )
@@ -148,15 +152,19 @@ def _mount(observed: Observed, wanted: ConfigMount) -> tuple[Item, ListEdit, Lis
     new_mount = ListEdit(replaced={at[0]: mount}) if at else ListEdit(appended=(mount,))
     if at:
         item = replace(
-            item, status="drifted", action="update", before=f"subPath {mounts[at[0]].get('subPath')} at {path}",
+            item,
+            status="drifted",
+            action="update",
+            before=f"subPath {mounts[at[0]].get('subPath')} at {path}",
             reason="It is mounted by subPath, which never sees a change of the ConfigMap.",
-            owner=owner_of(
-                observed.metadata, in_container(observed.container_name, "f:volumeMounts", mounted(path))
-            ),
+            owner=owner_of(observed.metadata, in_container(observed.container_name, "f:volumeMounts", mounted(path))),
         )
     else:
         item = replace(
-            item, status="missing", action="create", before=_seen(volume),
+            item,
+            status="missing",
+            action="create",
+            before=_seen(volume),
             reason="The directory is not mounted; Node.js starts with a warning at most and trusts nothing more.",
         )
     return item, ListEdit() if volume is not None else new_volume, ListEdit() if whole else new_mount

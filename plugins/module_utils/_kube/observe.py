@@ -54,9 +54,7 @@ class Look:
         found = deployment or read_deployment(self._client, desired.namespace, desired.deployment)
         observed = Observed(found, container_index(found, desired.container))
         namespace = desired.namespace
-        sources = {
-            name: self._source(namespace, *name) for name in needed_sources(observed, desired)
-        }
+        sources = {name: self._source(namespace, *name) for name in needed_sources(observed, desired)}
         config_maps = {
             wanted.config_map: self._config_map(namespace, wanted.config_map) for wanted in desired.config_mounts
         }
@@ -67,9 +65,7 @@ class Look:
     def pods(self, observed: Observed) -> tuple[Mapping[str, Any], ...]:
         """The Deployment's pods, by its selector."""
         selector = observed.deployment["spec"].get("selector") or {}
-        return tuple(
-            self._client.list(core(self._desired.namespace, "pods"), label_selector=label_selector(selector))
-        )
+        return tuple(self._client.list(core(self._desired.namespace, "pods"), label_selector=label_selector(selector)))
 
     def _source(self, namespace: str, kind: SourceKind, name: str) -> Source:
         key = (namespace, kind, name)
@@ -177,8 +173,10 @@ def label_selector(selector: Mapping[str, Any]) -> str:
     for one in selector.get("matchExpressions") or ():
         operator, key, values = one.get("operator"), one.get("key"), ",".join(one.get("values") or ())
         forms = {
-            "In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})",
-            "Exists": str(key), "DoesNotExist": f"!{key}",
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+            "Exists": str(key),
+            "DoesNotExist": f"!{key}",
         }
         parts.append(forms[str(operator)])
     return ",".join(parts)

@@ -83,13 +83,17 @@ def refusal(  # noqa: PLR0911 - one return for each meaning
     causes: Sequence[Mapping[str, Any]] = details.get("causes") or ()
     if code == 401:
         return Unauthorized(
-            doing, address, "the server does not know this caller (HTTP 401)",
+            doing,
+            address,
+            "the server does not know this caller (HTTP 401)",
             "The token or client certificate is missing, wrong or expired: get a new one and check kubeconfig, "
             "context or api_key.",
         )
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return BlockedError(
-            doing, address, f"namespace {target.namespace} is being deleted",
+            doing,
+            address,
+            f"namespace {target.namespace} is being deleted",
             f"Wait until it is gone (kubectl get namespace {target.namespace}), create it anew and run again.",
         )
     if code in {400, 403, 422} and POLICY.search(message):
@@ -97,7 +101,9 @@ def refusal(  # noqa: PLR0911 - one return for each meaning
     if code == 403:
         user = re.search(r'User "([^"]{1,250})"', message)
         return Denied(
-            doing, address, f"{user[1] if user else 'the caller'} may not {verb} it (HTTP 403)",
+            doing,
+            address,
+            f"{user[1] if user else 'the caller'} may not {verb} it (HTTP 403)",
             f"Give that user {target.rule(verb)}.",
             permission=f"{verb} {target.qualified} {target.namespace or ''}/{target.name or '*'}",
         )
@@ -107,18 +113,24 @@ def refusal(  # noqa: PLR0911 - one return for each meaning
     fields = sorted({str(cause["field"]) for cause in causes if cause.get("field")})
     if code == 409 or (code == 422 and json_patch and not fields):
         return Conflict(
-            doing, address, f"it was changed by somebody else after it was read (HTTP {code})",
+            doing,
+            address,
+            f"it was changed by somebody else after it was read (HTTP {code})",
             "Nothing was overwritten; run again.",
         )
     if code in {400, 422}:
         where = f" at {', '.join(fields)}" if fields else ""
         return Invalid(
-            doing, address, f"the server's validation refuses it{where} (HTTP {code})",
+            doing,
+            address,
+            f"the server's validation refuses it{where} (HTTP {code})",
             "Correct these fields; the server's sentence is withheld because it quotes values.",
         )
     if code == 429 or code >= 500:
         return ServerTrouble(
-            doing, address, f"the server cannot answer now (HTTP {code})",
+            doing,
+            address,
+            f"the server cannot answer now (HTTP {code})",
             "Look at the API server's health (kubectl get --raw /readyz) and run again.",
         )
     return UnexpectedAnswerError(
@@ -133,6 +145,9 @@ def _admission(doing: str, target: Resource, message: str) -> AdmissionRefused:
     else:
         words = message[:LONGEST_WORDS]
     return AdmissionRefused(
-        doing, target.address, f"a policy of the cluster refuses the change: {words}",
-        "Ask the owner of that policy for an exception, or change what is wanted.", words=words,
+        doing,
+        target.address,
+        f"a policy of the cluster refuses the change: {words}",
+        "Ask the owner of that policy for an exception, or change what is wanted.",
+        words=words,
     )

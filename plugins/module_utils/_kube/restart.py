@@ -113,7 +113,10 @@ def plan_restart(observed: Observed, desired: Desired, *, writing: Mapping[str, 
     if not reasons:
         return item
     return replace(
-        item, status="stale", action="restart", before="outdated",
+        item,
+        status="stale",
+        action="restart",
+        before="outdated",
         reason=f"The pods run with outdated data: {'; '.join(reasons)}.",
     )
 

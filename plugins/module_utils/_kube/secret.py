@@ -126,7 +126,9 @@ def write_secret_values(
         return state
     if state.immutable:
         raise BlockedError(
-            "changing", state.address, "it is immutable",
+            "changing",
+            state.address,
+            "it is immutable",
             f"Delete it (kubectl -n {state.namespace} delete secret {state.name}) and run again.",
         )
     exactly = [

@@ -113,7 +113,9 @@ def _repair(client: KubeClient, desired: Desired, protect: Protect) -> Outcome:
         except Conflict as error:
             if not tries_left:
                 raise StaleError(
-                    error.doing, error.address, f"it was changed by others {TRIES} times while the change was planned",
+                    error.doing,
+                    error.address,
+                    f"it was changed by others {TRIES} times while the change was planned",
                     "Find out who writes it (kubectl get --show-managed-fields), then run again.",
                 ) from None
     again = Look(client, desired, protect)

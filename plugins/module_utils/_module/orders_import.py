@@ -22,7 +22,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_page
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_patience import Patience
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_progress import Progress
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import PageTokenRefused, SellingPartner
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import PageTokenRefused
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import SellingPartner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import Page
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import checkpoint, summary
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import Run

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError, UnreachableError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_progress import Progress
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import quota
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import SellingPartner, Throttled, Unavailable
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import Throttled, Unavailable
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import SellingPartner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import LwaNotTrusted, LwaUnavailable
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import SEARCH_OPERATION, Page, search_page
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import buckets

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import UnexpectedAnswerError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import Answer, SellingPartner
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import Answer
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import SellingPartner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected, parse_order
 
 SEARCH_OPERATION = "searchOrders"

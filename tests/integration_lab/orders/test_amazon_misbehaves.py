@@ -119,7 +119,8 @@ def test_an_older_version_of_an_order_never_overwrites_a_newer_one(world: Amazon
     world.import_orders()
     forget_runs(world)
     world.query(
-        'UPDATE orders SET "lastUpdatedAt" = now(), "orderStatus" = \'RETURNED\' WHERE "externalOrderId" LIKE \'408-%%\''
+        'UPDATE orders SET "lastUpdatedAt" = now(), "orderStatus" = %s WHERE "externalOrderId" LIKE %s',
+        ("RETURNED", "408-%"),
     )
     ((newer,),) = world.query("SELECT count(*) FROM orders WHERE \"orderStatus\" = 'RETURNED'")
     counts = world.import_orders().facts["counts"]

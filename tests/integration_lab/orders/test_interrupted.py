@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError
@@ -35,7 +36,7 @@ def pages(world: AmazonWorld) -> int:
 def killed_while_asking_for_page(world: AmazonWorld, page: int, page_size: int = 10) -> None:
     """An import that is killed with SIGKILL while Amazon is slow to answer for this page."""
     world.own_tables()
-    world.amazon.admin.inject("slow", count=1, operation="searchOrders", skip=page - 1, seconds=3)
+    world.amazon.admin.inject("slow", count=1, operation="searchOrders", skip=page - 1, seconds=1.5)
     process = import_process(world.import_params(page_size=page_size))
     wait_for(lambda: pages(world) == page - 1)
     time.sleep(0.2)
@@ -45,6 +46,8 @@ def killed_while_asking_for_page(world: AmazonWorld, page: int, page_size: int =
     wait_for(
         lambda: not world.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'keybuzz.amazon orders%'")
     )
+    # Amazon answers, and notes the request, after the client has gone.
+    wait_for(lambda: any(call["fault"] == "slow" for call in world.calls("searchOrders")))
     world.amazon.admin.clear()
 
 
@@ -72,7 +75,7 @@ def test_check_mode_says_how_far_a_killed_import_came(world: AmazonWorld) -> Non
 def test_an_import_that_is_killed_at_any_time_ends_complete_and_exact(world: AmazonWorld) -> None:
     world.own_tables()
     params = world.import_params(page_size=9)
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - the same pauses each time
     kills = 0
     for _ in range(8):
         process = import_process(params)
@@ -142,14 +145,18 @@ def test_a_second_import_of_the_same_tenant_is_refused_and_told_who_has_the_lock
 
 
 def test_without_until_a_window_stays_fresh_and_then_a_new_one_is_imported(world: AmazonWorld) -> None:
-    first = world.import_orders(until=None, days=400)
-    assert first.facts["counts"]["inserted"] == 94
+    now = datetime.now(UTC)
+    world.amazon.admin.generate_orders(
+        TENANT, 30, start=now - timedelta(days=9), end=now - timedelta(hours=1), replace=True
+    )
+    first = world.import_orders(until=None, days=10)
+    assert first.facts["counts"]["inserted"] == 30
     world.amazon.admin.clear_requests()
-    assert not world.import_orders(until=None, days=400).changed
+    assert not world.import_orders(until=None, days=10).changed
     assert world.calls() == []
     world.query("UPDATE amazon_backfill_runs SET \"windowBefore\" = now() - interval '25 hours'")
-    again = world.import_orders(until=None, days=400)
+    again = world.import_orders(until=None, days=10)
     assert again.changed
-    assert again.facts["counts"]["unchanged"] == 94
+    assert again.facts["counts"]["unchanged"] == 30
     # An exact window is another matter: it was never imported as such.
     assert world.import_orders(until=UNTIL, check_mode=True).items[0].status == "missing"

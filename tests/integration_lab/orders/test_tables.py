@@ -90,14 +90,16 @@ def test_nothing_of_buyers_and_no_token_reaches_the_database_or_its_log(world: A
 def test_tables_and_columns_of_other_names_and_types(world: AmazonWorld) -> None:
     world.query("CREATE SCHEMA shop")
     world.query(
-        'CREATE TABLE shop."Order" (t varchar(20), oid varchar(40), placed timestamp, amount numeric(14,4), cur char(3),'
-        " state varchar(30), changed timestamp, UNIQUE (t, oid))"
+        'CREATE TABLE shop."Order" (t varchar(20), oid varchar(40), placed timestamp, amount numeric(14,4),'
+        " cur char(3), state varchar(30), changed timestamp, UNIQUE (t, oid))"
     )
     world.query(
-        "CREATE TABLE shop.line (t text, oid text, lid text, qty bigint, price double precision, PRIMARY KEY (lid, oid, t))"
+        "CREATE TABLE shop.line (t text, oid text, lid text, qty bigint, price double precision,"
+        " PRIMARY KEY (lid, oid, t))"
     )
     world.query(
-        "GRANT USAGE ON SCHEMA shop TO keybuzz_repair; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA shop TO keybuzz_repair"
+        "GRANT USAGE ON SCHEMA shop TO keybuzz_repair;"
+        "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA shop TO keybuzz_repair"
     )
     order_columns = {
         "tenantId": "t",

@@ -1,109 +1,23 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""vault_token_secret against a real OpenBao and a Kubernetes API."""
+"""vault_token_secret against a real OpenBao and a Kubernetes API: classes, strategies, policy and role."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
-    BadInputError,
-    BlockedError,
-    ForbiddenError,
-    StaleError,
-    UnreachableError,
-)
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_look import Servers
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_secret import run
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import desired_from
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
 
 from .conftest import Cluster, Server
-
-NAMESPACE, SECRET, KEY = "keybuzz-backend-dev", "vault-token", "VAULT_TOKEN"
-API = "keybuzz-api-dev"
-POLICY = "keybuzz-backend-dev"
-ACCESSOR = "amazon.keybuzz.io/accessor"
-SUPERSEDED = "amazon.keybuzz.io/superseded-accessor"
-CHECKSUM_KEY = "amazon.keybuzz.io/checksum-key"
-OPTIONS: dict[str, Any] = {
-    "strategy": "scoped",
-    "namespace": NAMESPACE,
-    "secret": SECRET,
-    "key": KEY,
-    "vault_mount": "secret",
-    "app_path": "keybuzz/amazon_spapi/app",
-    "tenant_path_pattern": "keybuzz/tenants/+/amazon_spapi",
-    "token_period": "168h",
-    "superseded": "keep",
-    "compare_with": [{"namespace": API, "secret": SECRET, "key": KEY}],
-}
-COPY = {"strategy": "copy", "copy_from": OPTIONS["compare_with"][0], "compare_with": None}
-
-
-class World:
-    """One run of the module's work, with the credentials of an operator or an auditor."""
-
-    def __init__(self, server: Server, kubernetes: Cluster) -> None:
-        self.server, self.kubernetes = server, kubernetes
-        self.protected: list[str] = []
-
-    def servers(self, *, vault: str = "repair", kube: str = "repair", bootstrap: bool = False) -> Servers:
-        return Servers(
-            vault=self.server.client(vault),
-            kube=self.kubernetes.client(kube),
-            protect=lambda secrets: self.protected.extend(secret for secret in secrets if secret),
-            bootstrap=self.server.client("bootstrap") if bootstrap else None,
-        )
-
-    def run(self, *, check_mode: bool = False, servers: Servers | None = None, **options: Any) -> Outcome:
-        servers = servers or self.servers()
-        given = {**OPTIONS, "vault_addr": self.server.vault.addr, **options}
-        desired = desired_from(given, bootstrap_given=servers.bootstrap is not None)
-        return run(servers, desired, check_mode=check_mode)
-
-    def check(self, **options: Any) -> Outcome:
-        servers = options.pop("servers", None) or self.servers(vault="audit", kube="audit")
-        return self.run(check_mode=True, servers=servers, **options)
-
-    def put(self, value: str | None, **annotations: str) -> None:
-        values = {} if value is None else {KEY: value}
-        noted = {f"amazon.keybuzz.io/{name.replace('_', '-')}": text for name, text in annotations.items()}
-        self.kubernetes.put(NAMESPACE, SECRET, values, annotations=noted)
-
-    @property
-    def value(self) -> str:
-        return self.kubernetes.values(NAMESPACE, SECRET)[KEY]
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        return self.kubernetes.annotations(NAMESPACE, SECRET)
-
-    def lookup(self, value: str) -> dict[str, Any]:
-        client = self.server.root()
-        client.token = value
-        return dict(client.auth.token.lookup_self()["data"])
-
-    def healthy(self) -> str:
-        """A token of our own making in the Secret. Returns its value."""
-        self.put("")
-        self.run()
-        return self.value
+from .token_world import ACCESSOR, API, CHECKSUM_KEY, COPY, KEY, NAMESPACE, POLICY, SECRET, SUPERSEDED, World, item
 
 
 @pytest.fixture
 def world(server: Server, kubernetes: Cluster) -> World:
     kubernetes.put(API, SECRET, {KEY: server.token("root")})
     return World(server, kubernetes)
-
-
-def item(outcome: Outcome, item_id: str = "vault_token/secret") -> Item:
-    return next(found for found in outcome.items if found.id == item_id)
 
 
 def test_the_healthy_world_is_in_sync_and_costs_three_requests_to_vault(world: World) -> None:
@@ -386,140 +300,3 @@ def test_other_keys_and_annotations_of_the_secret_stay(world: World) -> None:
     world.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: ""}}, NAMESPACE)
     world.run()
     assert world.annotations[CHECKSUM_KEY] == key, "drawn once"
-
-
-class Meddling(KubeClient):
-    """A client to whose every write somebody else is faster, as often as told."""
-
-    def __init__(self, real: KubeClient, world: World, times: int) -> None:
-        self.__dict__.update(real.__dict__)
-        self.world, self.times = world, times
-
-    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
-        if self.times:
-            self.times -= 1
-            note = {"metadata": {"annotations": {"meddled": str(self.times)}}}
-            self.world.kubernetes.api.patch("secrets", SECRET, note, NAMESPACE)
-        return super().patch(path, body, **options)
-
-
-def _accessors(world: World) -> set[str]:
-    return set(world.server.root().adapter.list("/v1/auth/token/accessors")["data"]["keys"])
-
-
-@pytest.mark.parametrize("times", [2, 3])
-def test_a_lost_race_is_planned_anew_and_leaves_no_token_behind(world: World, times: int) -> None:
-    world.put("")
-    before = _accessors(world)
-    servers = world.servers()
-    servers = replace(servers, kube=Meddling(servers.kube, world, times))
-    if times < 3:
-        assert world.run(servers=servers).changed
-        assert _accessors(world) - before == {world.annotations[ACCESSOR]}
-    else:
-        with pytest.raises(StaleError):
-            world.run(servers=servers)
-        assert _accessors(world) == before
-        assert world.value == ""
-
-
-class LostAnswer(KubeClient):
-    """A client whose writes arrive and whose answers do not."""
-
-    def __init__(self, real: KubeClient) -> None:
-        self.__dict__.update(real.__dict__)
-
-    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
-        super().patch(path, body, **options)
-        raise UnreachableError("writing", "Secret", "no answer in time", "Run again.")
-
-
-def test_a_write_whose_answer_was_lost_keeps_its_token(world: World) -> None:
-    world.put("")
-    servers = world.servers()
-    assert world.run(servers=replace(servers, kube=LostAnswer(servers.kube))).changed
-    assert world.lookup(world.value)["accessor"] == world.annotations[ACCESSOR]
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-class Crashing(KubeClient):
-    """A client with which the process dies before its first write."""
-
-    def __init__(self, real: KubeClient) -> None:
-        self.__dict__.update(real.__dict__)
-
-    def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
-        raise Crash
-
-
-def test_a_crash_before_the_write_leaves_one_token_that_ends_by_itself(world: World) -> None:
-    world.put("")
-    before = _accessors(world)
-    servers = world.servers()
-    with pytest.raises(Crash):
-        world.run(servers=replace(servers, kube=Crashing(servers.kube)))
-    (left,) = _accessors(world) - before
-    found = world.server.root().auth.token.lookup_accessor(left)["data"]
-    assert 0 < found["ttl"] <= 604800
-    assert found["policies"] == [POLICY]
-    assert world.value == ""
-    assert world.run().changed
-    assert _accessors(world) - before == {left, world.annotations[ACCESSOR]}
-
-
-def test_a_policy_that_the_server_cannot_read_is_bad_input(world: World) -> None:
-    world.put(world.server.backend_token)
-    with pytest.raises(BadInputError, match="cannot read its text"):
-        world.run(servers=world.servers(bootstrap=True), policy="path {")
-
-
-def test_a_role_that_may_not_be_read_and_is_missing_is_said_to_be_missing(world: World) -> None:
-    root = world.server.root()
-    root.sys.create_or_update_policy("blind", 'path "auth/token/create/*" { capabilities = ["update"] }')
-    made = world.server.make_token(policies=["blind"], ttl="10m")
-    servers = world.servers()
-    world.put("")
-    with pytest.raises(BlockedError, match="there is no such role"):
-        world.run(servers=replace(servers, vault=servers.vault.acting_as(made["client_token"])), token_role="nowhere")
-    assert world.value == ""
-
-
-def test_who_may_not_write_the_secret_makes_no_token(world: World) -> None:
-    world.put("")
-    before = _accessors(world)
-    with pytest.raises(ForbiddenError, match="may not patch it; no token was made"):
-        world.run(servers=world.servers(kube="audit"))
-    assert _accessors(world) == before
-
-
-def test_who_may_not_make_tokens_is_told_the_missing_capability(world: World) -> None:
-    world.put("")
-    with pytest.raises(ForbiddenError, match="auth/token/create/keybuzz-backend-dev"):
-        world.run(servers=world.servers(vault="audit"))
-
-
-@pytest.mark.parametrize("value", ["", "hvs.CANARYnotatoken", None, "root"])
-def test_check_mode_writes_nothing_by_the_servers_own_logs(world: World, value: str | None) -> None:
-    world.put(world.server.token("root") if value == "root" else value)
-    version = world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"]
-    before = _accessors(world)
-    mark = world.server.mark()
-    world.run(check_mode=True, servers=world.servers(bootstrap=True))
-    world.check(superseded="revoke")
-    assert {operation for operation, _ in world.server.requests_since(mark)} <= {"read"}
-    assert _accessors(world) == before
-    assert world.kubernetes.get(NAMESPACE, SECRET)["metadata"]["resourceVersion"] == version
-
-
-def test_no_result_holds_a_token_or_an_accessor(world: World) -> None:
-    old = world.healthy()
-    world.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: ""}}, NAMESPACE)
-    outcomes = [world.check(), world.run(), world.run(superseded="revoke"), world.run(**COPY)]
-    shown = json.dumps([[entry.as_dict() for entry in found.items] + [dict(found.facts)] for found in outcomes])
-    for secret in (old, world.value, world.server.token("root"), world.annotations.get(SUPERSEDED, "absent")):
-        assert secret not in shown
-    assert world.value in world.protected
-    assert old in world.protected

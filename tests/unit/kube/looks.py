@@ -23,7 +23,11 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import
 
 Object = dict[str, Any]
 AT_REST: Object = {
-    "observedGeneration": 4, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
+    "observedGeneration": 4,
+    "replicas": 1,
+    "updatedReplicas": 1,
+    "readyReplicas": 1,
+    "availableReplicas": 1,
 }
 
 
@@ -31,7 +35,11 @@ def deployment(container: Object | None = None, **spec: Any) -> Object:
     """One container ``web`` of Deployment ns/web; ``spec`` adds to the pod's spec."""
     return {
         "metadata": {
-            "namespace": "ns", "name": "web", "uid": "u", "generation": 4, "creationTimestamp": "2026-01-01T00:00:00Z",
+            "namespace": "ns",
+            "name": "web",
+            "uid": "u",
+            "generation": 4,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
         },
         "spec": {
             "replicas": 1,

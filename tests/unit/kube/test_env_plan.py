@@ -71,7 +71,9 @@ def test_nothing_to_do_is_an_empty_patch() -> None:
         ),
     ],
 )
-def test_another_value_or_source_replaces_the_whole_entry_in_its_place(have: dict[str, Any], want: dict[str, Any]) -> None:
+def test_another_value_or_source_replaces_the_whole_entry_in_its_place(
+    have: dict[str, Any], want: dict[str, Any]
+) -> None:
     look = observed({"env": [have, {"name": "Y", "value": "1"}]}, sources={("secret", "s"): secret("s", {"k": "v"})})
     made = plan(look, wanted(env=[want]))
     assert item(made.items, "env/X").status == "drifted"
@@ -113,7 +115,9 @@ def test_a_reference_to_nothing_is_blocked_and_holds_everything_back() -> None:
 
 
 def test_two_entries_of_one_name_are_refused_with_both_indices() -> None:
-    look = observed({"env": [{"name": "VAULT_ADDR", "value": "a"}, {"name": "B"}, {"name": "VAULT_ADDR", "value": "b"}]})
+    look = observed(
+        {"env": [{"name": "VAULT_ADDR", "value": "a"}, {"name": "B"}, {"name": "VAULT_ADDR", "value": "b"}]}
+    )
     found = item(plan(look, wanted(env=ADDRESS)).items, "env/VAULT_ADDR")
     assert found.status == "blocked"
     assert "indices 0 and 2" in found.reason
@@ -171,7 +175,9 @@ def test_only_exactly_zero_disables_verification(value: str) -> None:
     assert item(plan(look, wanted(forbidden=NO_BYPASS)).items, f"forbidden/{BYPASS}").status == "in_sync"
 
 
-@pytest.mark.parametrize(("value", "found"), [("true", "forbidden_present"), ("1", "forbidden_present"), ("false", "in_sync")])
+@pytest.mark.parametrize(
+    ("value", "found"), [("true", "forbidden_present"), ("1", "forbidden_present"), ("false", "in_sync")]
+)
 def test_skip_verify_is_forbidden_with_any_value_that_skips(value: str, found: str) -> None:
     look = observed({"env": [{"name": "VAULT_SKIP_VERIFY", "value": value}]})
     made = plan(look, wanted(forbidden=[{"name": "VAULT_SKIP_VERIFY"}]))
@@ -215,7 +221,8 @@ def test_a_wanted_bypass_is_insecure_on_each_look_and_not_forbidden() -> None:
     assert item(plan(observed(), want).items, f"env/{BYPASS}").severity == "critical"
     made = plan(observed({"env": NO_BYPASS}), want)
     assert [(one.id, one.status) for one in made.items] == [
-        (f"backend_access/env/{BYPASS}", "insecure"), ("backend_access/rollout", "in_sync"),
+        (f"backend_access/env/{BYPASS}", "insecure"),
+        ("backend_access/rollout", "in_sync"),
     ]
     assert "client secret" in made.items[0].reason
 
@@ -255,8 +262,13 @@ def test_what_an_entry_says_beside_its_name_stays() -> None:
 def test_a_missing_source_is_added_only_if_it_exists() -> None:
     want = wanted(env_from=[{"secret": "a"}])
     assert acting(plan(observed(sources={("secret", "a"): secret("a", {})}), want)) == {"env_from/a"}
-    assert item(plan(observed(sources={("secret", "a"): absent_source("a")}), want).items, "env_from/a").status == "blocked"
-    assert item(plan(observed(sources={("secret", "a"): unreadable("a")}), want).items, "env_from/a").status == "blocked"
+    assert (
+        item(plan(observed(sources={("secret", "a"): absent_source("a")}), want).items, "env_from/a").status
+        == "blocked"
+    )
+    assert (
+        item(plan(observed(sources={("secret", "a"): unreadable("a")}), want).items, "env_from/a").status == "blocked"
+    )
     optional = wanted(env_from=[{"secret": "a", "optional": True}])
     assert acting(plan(observed(), optional)) == {"env_from/a"}
 

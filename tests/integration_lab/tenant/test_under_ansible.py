@@ -1,0 +1,77 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as Ansible runs it: every secret it meets, at every verbosity, in success and in failure."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import seed
+from tests.integration_lab.amazon_world import PROJECT, TENANT, AmazonWorld
+from tests.lab.amazon_process import FRANCE
+
+pytestmark = pytest.mark.lab
+
+
+def ansible(world: AmazonWorld, tmp_path: Path, *switches: str, **given: Any) -> str:
+    """One task, run by ansible-core; returns everything it printed, after looking for secrets in it."""
+    options = {name: value for name, value in world.params(**given).items() if value is not None}
+    task = {"name": "Connect", "keybuzz.amazon.amazon_tenant_connect": options}
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", *switches, str(playbook)],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    printed = done.stdout + done.stderr
+    for secret in (world.amazon.client_secret, world.amazon.refresh_tokens[TENANT], "Atza|", "Atzr|"):
+        for form in (secret, json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode()):
+            assert form not in printed
+    return printed
+
+
+def test_connecting_anew_shows_no_secret_at_the_highest_verbosity(world: AmazonWorld, tmp_path: Path) -> None:
+    world.kv().delete_metadata_and_all_versions(seed.TENANT_PATH.format(tenant=TENANT), mount_point=seed.MOUNT)
+    given = {
+        "refresh_token": world.amazon.refresh_tokens[TENANT],
+        "seller_id": seed.SELLER_ID,
+        "marketplace_id": FRANCE,
+    }
+    assert "changed=1" in ansible(world, tmp_path, "-vvvv", "--diff", "--check", **given)
+    assert "changed=1" in ansible(world, tmp_path, "-vvvv", "--diff", **given)
+    assert "changed=0" in ansible(world, tmp_path, "-vvvv", "--diff", **given)
+
+
+def test_failures_show_no_secret_and_say_what_to_do(world: AmazonWorld, tmp_path: Path) -> None:
+    world.amazon.admin.inject("invalid-client", count=None)
+    printed = ansible(world, tmp_path, "-vvvv")
+    assert "failed=1" in printed
+    assert "invalid_client (HTTP 401)" in printed
+    assert "known tenants: ecomlg-001, switaa-002" in ansible(world, tmp_path, tenant="typo")
+
+
+def test_a_code_without_its_state_is_refused_before_anything_is_asked(world: AmazonWorld, tmp_path: Path) -> None:
+    printed = ansible(world, tmp_path, "-vvv", authorization_code="ANcode-CANARY-x")
+    assert "failed=1" in printed
+    assert "ANcode-CANARY-x" not in printed
+    assert world.calls() == []
