@@ -57,13 +57,20 @@ def account_name(user: str) -> str:
 
 
 def service_account(user: str) -> Object:
-    return {"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"namespace": OPS_NAMESPACE, "name": account_name(user)}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"namespace": OPS_NAMESPACE, "name": account_name(user)},
+    }
 
 
 def role(namespace: str, user: str, rules: Sequence[Rule]) -> Object:
-    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": {"namespace": namespace, "name": account_name(user)}, "rules": list(rules)}
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"namespace": namespace, "name": account_name(user)},
+        "rules": list(rules),
+    }
 
 
 def role_binding(namespace: str, user: str) -> Object:

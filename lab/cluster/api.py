@@ -61,8 +61,9 @@ class ApiError(LabError):
         super().__init__(f"{method} {path}: {code} {self.reason}: {status.get('message', '')}")
 
 
-def path_of(resource: str, namespace: str | None = None, name: str | None = None,
-            subresource: str | None = None) -> str:
+def path_of(
+    resource: str, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+) -> str:
     """``/apis/apps/v1/namespaces/<namespace>/deployments/<name>/<subresource>``."""
     prefix, namespaced, _ = RESOURCES[resource]
     parts = [prefix]
@@ -101,8 +102,16 @@ class Api:
         """The whole List object; ``query`` e.g. ``labelSelector="app=x"``."""
         return self.request("GET", path_of(resource, namespace), query=query)
 
-    def create(self, resource: str, body: Object, namespace: str | None = None, *, name: str | None = None,
-               subresource: str | None = None, **query: Any) -> Object:
+    def create(
+        self,
+        resource: str,
+        body: Object,
+        namespace: str | None = None,
+        *,
+        name: str | None = None,
+        subresource: str | None = None,
+        **query: Any,
+    ) -> Object:
         path = path_of(resource, namespace or _namespace(body), name, subresource)
         return self.request("POST", path, body=_typed(resource, body, subresource), query=query)
 
@@ -119,14 +128,30 @@ class Api:
                 raise
         return self.update(resource, body)
 
-    def patch(self, resource: str, name: str, body: Any, namespace: str | None = None, *,
-              kind: PatchKind = "merge", subresource: str | None = None, **query: Any) -> Object:
+    def patch(
+        self,
+        resource: str,
+        name: str,
+        body: Any,
+        namespace: str | None = None,
+        *,
+        kind: PatchKind = "merge",
+        subresource: str | None = None,
+        **query: Any,
+    ) -> Object:
         path = path_of(resource, namespace, name, subresource)
         return self.request("PATCH", path, body=body, content_type=PATCH_TYPES[kind], query=query)
 
-    def delete(self, resource: str, name: str, namespace: str | None = None, *,
-               grace_seconds: int | None = None, propagation: str = "Background",
-               uid: str | None = None) -> Object:
+    def delete(
+        self,
+        resource: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        grace_seconds: int | None = None,
+        propagation: str = "Background",
+        uid: str | None = None,
+    ) -> Object:
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
@@ -134,8 +159,9 @@ class Api:
             options["preconditions"] = {"uid": uid}
         return self.request("DELETE", path_of(resource, namespace, name), body=options)
 
-    def watch(self, resource: str, namespace: str | None = None, *, resource_version: str,
-              seconds: int = 60, **query: Any) -> Iterator[Object]:
+    def watch(
+        self, resource: str, namespace: str | None = None, *, resource_version: str, seconds: int = 60, **query: Any
+    ) -> Iterator[Object]:
         """Events ``{"type": ..., "object": ...}`` after that version, for at most ``seconds``.
 
         Uses a connection of its own. The server's own end is a plain end of the
@@ -157,17 +183,31 @@ class Api:
         finally:
             connection.close()
 
-    def can(self, verb: str, resource: str, namespace: str, *, name: str = "", group: str = "",
-            subresource: str = "") -> bool:
+    def can(
+        self, verb: str, resource: str, namespace: str, *, name: str = "", group: str = "", subresource: str = ""
+    ) -> bool:
         """Ask the server whether this user may do that (SelfSubjectAccessReview)."""
-        attributes = {"verb": verb, "resource": resource, "namespace": namespace, "name": name,
-                      "group": group, "subresource": subresource}
+        attributes = {
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "name": name,
+            "group": group,
+            "subresource": subresource,
+        }
         review = self.create("selfsubjectaccessreviews", {"spec": {"resourceAttributes": attributes}})
         return bool(review["status"]["allowed"])
 
     # -- transport -----------------------------------------------------------
-    def request(self, method: str, path: str, *, body: Any = None, content_type: str = "application/json",
-                query: Mapping[str, Any] | None = None) -> Object:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        content_type: str = "application/json",
+        query: Mapping[str, Any] | None = None,
+    ) -> Object:
         """One call; the decoded answer, or ApiError."""
         target = f"{path}?{urlencode(query)}" if query else path
         data = None if body is None else json.dumps(body).encode()
@@ -205,8 +245,9 @@ class Api:
 
     def _connect(self, *, timeout: float) -> http.client.HTTPSConnection:
         address = urlsplit(self.server)
-        return http.client.HTTPSConnection(address.hostname or "", address.port or 443, timeout=timeout,
-                                           context=self._tls)
+        return http.client.HTTPSConnection(
+            address.hostname or "", address.port or 443, timeout=timeout, context=self._tls
+        )
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": self._agent}

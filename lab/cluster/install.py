@@ -30,14 +30,15 @@ def install(cluster: Cluster, world_values: Mapping[str, Any]) -> None:
     for user, rules in (("repair", access.REPAIR), ("audit", access.AUDIT)):
         grant(cluster, api, user, rules)
     put = objects.secret
-    api.ensure("secrets", put(BACKEND_NAMESPACE, "keybuzz-backend-db",
-                              objects.database_values(world_values["database"])))
+    api.ensure(
+        "secrets", put(BACKEND_NAMESPACE, "keybuzz-backend-db", objects.database_values(world_values["database"]))
+    )
     api.ensure("secrets", put(BACKEND_NAMESPACE, "vault-token", {"VAULT_TOKEN": world_values["vault_token"]}))
-    api.ensure("secrets", put(BACKEND_NAMESPACE, "amazon-spapi-creds",
-                              objects.spapi_values(world_values["spapi"])))
+    api.ensure("secrets", put(BACKEND_NAMESPACE, "amazon-spapi-creds", objects.spapi_values(world_values["spapi"])))
     api.ensure("secrets", put(API_NAMESPACE, "vault-token", {"VAULT_TOKEN": world_values["root_token"]}))
-    api.ensure("configmaps", objects.config_map(BACKEND_NAMESPACE, "vault-ca",
-                                                {"ca.crt": world_values["vault_ca_pem"]}))
+    api.ensure(
+        "configmaps", objects.config_map(BACKEND_NAMESPACE, "vault-ca", {"ca.crt": world_values["vault_ca_pem"]})
+    )
     scheduler = objects.SCHEDULER if cluster.kind == "external" else None
     api.ensure("deployments", objects.deployment(world_values["vault_addr"], scheduler=scheduler))
 
@@ -49,10 +50,12 @@ def grant(cluster: Cluster, api: Api, user: str, rules: Mapping[str, list[access
     for namespace, granted in rules.items():
         api.ensure("roles", access.role(namespace, user, granted))
         api.ensure("rolebindings", access.role_binding(namespace, user))
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-               "spec": {"expirationSeconds": TOKEN_LIFETIME}}
-    answer = api.create("serviceaccounts", request, OPS_NAMESPACE, name=access.account_name(user),
-                        subresource="token")
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_LIFETIME},
+    }
+    answer = api.create("serviceaccounts", request, OPS_NAMESPACE, name=access.account_name(user), subresource="token")
     kubeconfig.write(
         cluster.kubeconfigs[user],
         Access(cluster.server, cluster.ca_file.read_text(), answer["status"]["token"]),

@@ -96,16 +96,35 @@ def start(directory: Path, processes: Processes, *, kind: str | None = None) -> 
     program = [str(choice.file)] if choice.file else [sys.executable, "-m", "lab.emulator"]
     audit_log = directory / "logs" / "kubernetes-audit.log"
     audit_log.parent.mkdir(mode=0o700, exist_ok=True)
-    processes.spawn(PROCESS, [
-        *program, "--data-dir", str(folder / "data"), "--cert-file", str(certificate), "--key-file", str(key),
-        "--token-file", str(token_file), "--audit-log", str(audit_log), "--port", str(port),
-    ])
+    processes.spawn(
+        PROCESS,
+        [
+            *program,
+            "--data-dir",
+            str(folder / "data"),
+            "--cert-file",
+            str(certificate),
+            "--key-file",
+            str(key),
+            "--token-file",
+            str(token_file),
+            "--audit-log",
+            str(audit_log),
+            "--port",
+            str(port),
+        ],
+    )
     cluster = Cluster(choice.kind, choice.why, server, certificates.ca_file, files, audit_log)
     admin = client(cluster)
     log = processes.log(PROCESS)
     # Both programs say so once their controllers run, which /readyz does not know.
-    wait_until("the Kubernetes API", lambda: f"ready {server}" in log.read_text(errors="replace"), timeout=90,
-               log=log, alive=lambda: processes.alive(PROCESS))
+    wait_until(
+        "the Kubernetes API",
+        lambda: f"ready {server}" in log.read_text(errors="replace"),
+        timeout=90,
+        log=log,
+        alive=lambda: processes.alive(PROCESS),
+    )
     admin.list("namespaces", limit=1)
     return cluster
 
@@ -139,6 +158,5 @@ def _external(directory: Path, choice: Choice) -> Cluster:
     files = {**_kubeconfig_files(directory), **dict.fromkeys(STATIC_USERS, choice.file)}
     cluster = Cluster("external", choice.why, access.server, ca_file, files, None)
     admin = client(cluster)
-    wait_until(f"the cluster at {access.server}", lambda: bool(admin.list("namespaces", limit=1)), timeout=15,
-               log=None)
+    wait_until(f"the cluster at {access.server}", lambda: bool(admin.list("namespaces", limit=1)), timeout=15, log=None)
     return cluster

@@ -33,10 +33,15 @@ def write(file: Path, access: Access, *, user: str, namespace: str) -> None:
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "lab", "cluster": {
-            "server": access.server,
-            "certificate-authority-data": base64.b64encode(access.ca_pem.encode()).decode(),
-        }}],
+        "clusters": [
+            {
+                "name": "lab",
+                "cluster": {
+                    "server": access.server,
+                    "certificate-authority-data": base64.b64encode(access.ca_pem.encode()).decode(),
+                },
+            }
+        ],
         "users": [{"name": user, "user": {"token": access.token}}],
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user, "namespace": namespace}}],
         "current-context": "lab",

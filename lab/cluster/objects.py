@@ -25,13 +25,22 @@ def namespace(name: str) -> Object:
 
 def secret(namespace: str, name: str, values: Mapping[str, str]) -> Object:
     # stringData: the server does the base64, as it does for a person's manifest.
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name},
-            "type": "Opaque", "stringData": dict(values)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": namespace, "name": name},
+        "type": "Opaque",
+        "stringData": dict(values),
+    }
 
 
 def config_map(namespace: str, name: str, values: Mapping[str, str]) -> Object:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name},
-            "data": dict(values)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"namespace": namespace, "name": name},
+        "data": dict(values),
+    }
 
 
 def deployment(vault_addr: str, *, scheduler: str | None = None) -> Object:
@@ -43,16 +52,19 @@ def deployment(vault_addr: str, *, scheduler: str | None = None) -> Object:
             {"name": "VAULT_ADDR", "value": vault_addr},
             {"name": "NODE_EXTRA_CA_CERTS", "value": "/etc/vault-ca/ca.crt"},
         ],
-        "envFrom": [{"secretRef": {"name": name}}
-                    for name in ("keybuzz-backend-db", "vault-token", "amazon-spapi-creds")],
+        "envFrom": [
+            {"secretRef": {"name": name}} for name in ("keybuzz-backend-db", "vault-token", "amazon-spapi-creds")
+        ],
         "ports": [{"name": "http", "containerPort": 8080}],
         "volumeMounts": [{"name": "vault-ca", "mountPath": "/etc/vault-ca", "readOnly": True}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1,
-                           "timeoutSeconds": 5},
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 5},
     }
-    pod: Object = {"containers": [container], "terminationGracePeriodSeconds": 5,
-                   "automountServiceAccountToken": False,
-                   "volumes": [{"name": "vault-ca", "configMap": {"name": "vault-ca"}}]}
+    pod: Object = {
+        "containers": [container],
+        "terminationGracePeriodSeconds": 5,
+        "automountServiceAccountToken": False,
+        "volumes": [{"name": "vault-ca", "configMap": {"name": "vault-ca"}}],
+    }
     if scheduler is not None:
         pod["schedulerName"] = scheduler
     return {
@@ -70,8 +82,7 @@ def deployment(vault_addr: str, *, scheduler: str | None = None) -> Object:
 
 def database_values(database: Mapping[str, Any]) -> dict[str, str]:
     """Secret keybuzz-backend-db, by libpq's own variable names."""
-    keys = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user",
-            "PGPASSWORD": "password"}
+    keys = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user", "PGPASSWORD": "password"}
     return {name: str(database[key]) for name, key in keys.items()}
 
 

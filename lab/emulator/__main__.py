@@ -39,12 +39,20 @@ async def _serve(given: argparse.Namespace) -> int:
     for name in FIRST_NAMESPACES:
         registry.create(BY_NAME["namespaces"], "", {"metadata": {"name": name}}, Writer("kube-apiserver"))
     server = Server(registry, Authentication(given.token_file, storage), AuditLog(given.audit_log))
-    uvicorn_server = uvicorn.Server(uvicorn.Config(
-        server.application, host="127.0.0.1", port=given.port, ssl_certfile=str(given.cert_file),
-        ssl_keyfile=str(given.key_file), log_level="warning", lifespan="off", server_header=False,
-        # A watch lasts as long as its client likes: it is cut, not waited for.
-        timeout_graceful_shutdown=1,
-    ))
+    uvicorn_server = uvicorn.Server(
+        uvicorn.Config(
+            server.application,
+            host="127.0.0.1",
+            port=given.port,
+            ssl_certfile=str(given.cert_file),
+            ssl_keyfile=str(given.key_file),
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            # A watch lasts as long as its client likes: it is cut, not waited for.
+            timeout_graceful_shutdown=1,
+        )
+    )
     controllers = asyncio.create_task(Controllers(registry).run())
     serving = asyncio.create_task(uvicorn_server.serve())
     while not uvicorn_server.started and not serving.done():

@@ -23,15 +23,33 @@ class AuditLog:
     def __init__(self, file: Path) -> None:
         self._handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def write(self, *, uri: str, verb: str, user: User, agent: str, target: Object | None, code: int, stage: str,
-              received: datetime) -> None:
+    def write(
+        self,
+        *,
+        uri: str,
+        verb: str,
+        user: User,
+        agent: str,
+        target: Object | None,
+        code: int,
+        stage: str,
+        received: datetime,
+    ) -> None:
         event = {
-            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": str(uuid.uuid4()),
-            "stage": stage, "requestURI": uri, "verb": verb, "user": user.as_dict(), "sourceIPs": ["127.0.0.1"],
+            "kind": "Event",
+            "apiVersion": "audit.k8s.io/v1",
+            "level": "Metadata",
+            "auditID": str(uuid.uuid4()),
+            "stage": stage,
+            "requestURI": uri,
+            "verb": verb,
+            "user": user.as_dict(),
+            "sourceIPs": ["127.0.0.1"],
             "userAgent": agent,
             **({"objectRef": {key: value for key, value in target.items() if value}} if target else {}),
             "responseStatus": {"metadata": {}, "code": code},
-            "requestReceivedTimestamp": _micro(received), "stageTimestamp": _micro(datetime.now(UTC)),
+            "requestReceivedTimestamp": _micro(received),
+            "stageTimestamp": _micro(datetime.now(UTC)),
         }
         os.write(self._handle, json.dumps(event, separators=(",", ":")).encode() + b"\n")
 

@@ -45,7 +45,8 @@ class Authentication:
         with token_file.open(newline="") as lines:
             self._static = {
                 row[0]: User(row[1], row[2], (*(row[3].split(",") if len(row) > 3 else ()), "system:authenticated"))
-                for row in csv.reader(lines) if row
+                for row in csv.reader(lines)
+                if row
             }
         self._storage = storage
         self._key = secrets.token_bytes(32)
@@ -66,8 +67,15 @@ class Authentication:
         """A token for a service account, and when it ends (seconds since the epoch)."""
         metadata = account["metadata"]
         until = int(time.time()) + seconds
-        claims = {"iss": ISSUER, "sub": _name(metadata), "exp": until, "uid": metadata["uid"],
-                  "namespace": metadata["namespace"], "name": metadata["name"], "jti": secrets.token_hex(8)}
+        claims = {
+            "iss": ISSUER,
+            "sub": _name(metadata),
+            "exp": until,
+            "uid": metadata["uid"],
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "jti": secrets.token_hex(8),
+        }
         body = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
         return f"{body}.{self._sign(body)}", until
 

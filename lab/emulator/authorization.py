@@ -44,8 +44,7 @@ def allowed(storage: Storage, user: User, wanted: Attributes) -> bool:
 def denial(resource: Resource, user: User, wanted: Attributes) -> StatusError:
     """403, with the sentence kube-apiserver says it with."""
     where = f'in the namespace "{wanted.namespace}"' if wanted.namespace else "at the cluster scope"
-    why = (f'User "{user.name}" cannot {wanted.verb} resource "{wanted.resource}" '
-           f'in API group "{wanted.group}" {where}')
+    why = f'User "{user.name}" cannot {wanted.verb} resource "{wanted.resource}" in API group "{wanted.group}" {where}'
     return forbidden(resource, wanted.name, why)
 
 
@@ -91,7 +90,6 @@ def _covers(rule: Object, wanted: Attributes) -> bool:
     return (
         ("*" in verbs or wanted.verb in verbs)
         and ("*" in groups or wanted.group in groups)
-        and ("*" in resources or wanted.resource in resources
-             or bool(subresource and f"*/{subresource}" in resources))
+        and ("*" in resources or wanted.resource in resources or bool(subresource and f"*/{subresource}" in resources))
         and (not names or wanted.name in names)
     )

@@ -34,8 +34,14 @@ class Call:
 
     def reference(self) -> dict[str, str]:
         """``objectRef`` of the audit log."""
-        return {"resource": self.resource.plural, "namespace": self.namespace, "name": self.name,
-                "apiGroup": self.resource.group, "apiVersion": self.resource.version, "subresource": self.subresource}
+        return {
+            "resource": self.resource.plural,
+            "namespace": self.namespace,
+            "name": self.name,
+            "apiGroup": self.resource.group,
+            "apiVersion": self.resource.version,
+            "subresource": self.subresource,
+        }
 
 
 def parse(method: str, raw_path: str, query: Mapping[str, str]) -> Call:

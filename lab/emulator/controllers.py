@@ -74,8 +74,11 @@ class Controllers:
         for resource in RESOURCES:
             for item in storage.list(resource):
                 owners = item["metadata"].get("ownerReferences") or []
-                if owners and not any(owner["uid"] in alive for owner in owners) \
-                        and "deletionTimestamp" not in item["metadata"]:
+                if (
+                    owners
+                    and not any(owner["uid"] in alive for owner in owners)
+                    and "deletionTimestamp" not in item["metadata"]
+                ):
                     self._registry.delete(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"], {})
 
     def _empty_namespace(self, namespace: Object) -> None:

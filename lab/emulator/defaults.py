@@ -36,7 +36,7 @@ def _secret(item: Object) -> None:
         try:
             base64.b64decode(value or "", validate=True)
         except ValueError:
-            raise bad_request("Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data") from None
+            raise bad_request('Secret in version "v1" cannot be handled as a Secret: illegal base64 data') from None
     if item.get("data") is None:
         item.pop("data", None)
 

@@ -42,8 +42,7 @@ def sync_deployment(registry: Registry, deployment: Object) -> None:
     _report(registry, deployment, new, event)
 
 
-def _newest(registry: Registry, deployment: Object, new: Object | None, old: list[Object]
-            ) -> tuple[Object | None, str]:
+def _newest(registry: Registry, deployment: Object, new: Object | None, old: list[Object]) -> tuple[Object | None, str]:
     """The ReplicaSet of the present template, made if it is missing."""
     revision = str(max((_revision(item) for item in old), default=0) + 1)
     if new is not None:
@@ -68,11 +67,22 @@ def _create(registry: Registry, deployment: Object, old: list[Object], revision:
             "name": f"{metadata['name']}-{digest}",
             "labels": labels,
             "annotations": {REVISION: revision, "deployment.kubernetes.io/desired-replicas": str(spec["replicas"])},
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"],
-                                 "uid": metadata["uid"], "controller": True, "blockOwnerDeletion": True}],
+            "ownerReferences": [
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "Deployment",
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
         },
-        "spec": {"replicas": new_replicas(deployment, 0, sum(item["spec"]["replicas"] for item in old)),
-                 "selector": selector, "template": template},
+        "spec": {
+            "replicas": new_replicas(deployment, 0, sum(item["spec"]["replicas"] for item in old)),
+            "selector": selector,
+            "template": template,
+        },
     }
     return registry.create(BY_NAME["replicasets"], metadata["namespace"], body, CONTROLLER)
 
@@ -110,8 +120,7 @@ def _annotate(registry: Registry, deployment: Object, new: Object) -> None:
 
 
 def _report(registry: Registry, deployment: Object, new: Object | None, event: str) -> None:
-    present = registry.get(BY_NAME["deployments"], deployment["metadata"]["namespace"],
-                           deployment["metadata"]["name"])
+    present = registry.get(BY_NAME["deployments"], deployment["metadata"]["namespace"], deployment["metadata"]["name"])
     sets = _owned(registry, present)
     newest = next((item for item in sets if new and item["metadata"]["uid"] == new["metadata"]["uid"]), None)
     old = [item for item in sets if item is not newest]
@@ -119,15 +128,23 @@ def _report(registry: Registry, deployment: Object, new: Object | None, event: s
     acted = {**present, "metadata": {**present["metadata"], "generation": deployment["metadata"]["generation"]}}
     status = deployment_status(acted, newest, old, timestamp(), event)
     if status != present.get("status"):
-        registry.update(BY_NAME["deployments"], present["metadata"]["namespace"], present["metadata"]["name"],
-                        lambda item: {**item, "status": status}, STATUS)
+        registry.update(
+            BY_NAME["deployments"],
+            present["metadata"]["namespace"],
+            present["metadata"]["name"],
+            lambda item: {**item, "status": status},
+            STATUS,
+        )
 
 
 def _owned(registry: Registry, deployment: Object) -> list[Object]:
     sets = registry.storage.list(BY_NAME["replicasets"], deployment["metadata"]["namespace"])
     uid = deployment["metadata"]["uid"]
-    return [copy.deepcopy(item) for item in sets
-            if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or [])]
+    return [
+        copy.deepcopy(item)
+        for item in sets
+        if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or [])
+    ]
 
 
 def _recreates(deployment: Object) -> bool:
@@ -137,15 +154,19 @@ def _recreates(deployment: Object) -> bool:
 def _still_there(registry: Registry, sets: list[Object]) -> bool:
     """Whether any pod of these ReplicaSets exists, terminating ones included."""
     uids = {item["metadata"]["uid"] for item in sets}
-    return any(owner["uid"] in uids for pod in registry.storage.list(BY_NAME["pods"])
-               for owner in pod["metadata"].get("ownerReferences") or [])
+    return any(
+        owner["uid"] in uids
+        for pod in registry.storage.list(BY_NAME["pods"])
+        for owner in pod["metadata"].get("ownerReferences") or []
+    )
 
 
 def _scale(registry: Registry, item: Object, replicas: int) -> Object:
     if item["spec"]["replicas"] == replicas:
         return item
-    return _update(registry, "replicasets", item,
-                   lambda present: {**present, "spec": {**present["spec"], "replicas": replicas}})
+    return _update(
+        registry, "replicasets", item, lambda present: {**present, "spec": {**present["spec"], "replicas": replicas}}
+    )
 
 
 def _set_revision(registry: Registry, item: Object, revision: str) -> Object:
@@ -164,7 +185,7 @@ def _update(registry: Registry, plural: str, item: Object, change: Any) -> Objec
 def _forget_old(registry: Registry, deployment: Object, old: list[Object]) -> None:
     idle = [item for item in old if not item["spec"]["replicas"] and not item.get("status", {}).get("replicas", 0)]
     surplus = len(idle) - deployment["spec"]["revisionHistoryLimit"]
-    for item in sorted(idle, key=_revision)[:max(surplus, 0)]:
+    for item in sorted(idle, key=_revision)[: max(surplus, 0)]:
         registry.delete(BY_NAME["replicasets"], item["metadata"]["namespace"], item["metadata"]["name"], {})
 
 

@@ -23,8 +23,16 @@ class StatusError(Exception):
         self.details = details or {}
 
     def body(self) -> Object:
-        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message,
-                "reason": self.reason, "details": self.details, "code": self.code}
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "details": self.details,
+            "code": self.code,
+        }
 
 
 def _details(resource: Resource, name: str) -> Object:
@@ -41,14 +49,20 @@ def no_such_path() -> StatusError:
 
 
 def already_exists(resource: Resource, name: str) -> StatusError:
-    return StatusError(409, "AlreadyExists", f'{resource.qualified} "{name}" already exists',
-                       _details(resource, name))
+    return StatusError(409, "AlreadyExists", f'{resource.qualified} "{name}" already exists', _details(resource, name))
 
 
-def conflict(resource: Resource, name: str, why: str = "the object has been modified; please apply your changes to "
-             "the latest version and try again") -> StatusError:
-    return StatusError(409, "Conflict", f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}',
-                       _details(resource, name))
+def conflict(
+    resource: Resource,
+    name: str,
+    why: str = "the object has been modified; please apply your changes to the latest version and try again",
+) -> StatusError:
+    return StatusError(
+        409,
+        "Conflict",
+        f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}',
+        _details(resource, name),
+    )
 
 
 def forbidden(resource: Resource, name: str, why: str) -> StatusError:
@@ -61,9 +75,10 @@ def invalid(resource: Resource, name: str, causes: list[tuple[str, str, str]]) -
     listed = [f"{field}: {message}" for _, field, message in causes]
     text = listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
     qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    details = _details(resource, name) | {"kind": resource.kind, "causes": [
-        {"reason": reason, "message": message, "field": field} for reason, field, message in causes
-    ]}
+    details = _details(resource, name) | {
+        "kind": resource.kind,
+        "causes": [{"reason": reason, "message": message, "field": field} for reason, field, message in causes],
+    }
     return StatusError(422, "Invalid", f'{qualified} "{name}" is invalid: {text}', details)
 
 

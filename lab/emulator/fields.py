@@ -19,14 +19,25 @@ Path = tuple[str, ...]
 Leaves = dict[Path, Any]
 
 # Kept by the server itself: nobody owns them.
-_OWN = {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
-        "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}
+_OWN = {
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+}
 # Structures that are always there: their presence is nobody's doing.
 _ALWAYS = {"metadata", "spec", "status", "template", "containers", "strategy"}
 
 
-def record(before: Object | None, after: Object, *, manager: str, api_version: str, subresource: str,
-           time: str) -> list[Object]:
+def record(
+    before: Object | None, after: Object, *, manager: str, api_version: str, subresource: str, time: str
+) -> list[Object]:
     """The managedFields of ``after``, given those of ``before`` and who made the change."""
     old, new = (leaves(before) if before else {}), leaves(after)
     touched = {path for path, value in new.items() if path not in old or old[path] != value}
@@ -47,9 +58,17 @@ def record(before: Object | None, after: Object, *, manager: str, api_version: s
         if owned:
             result.append({**entry, "time": time_of, "fieldsV1": _tree(owned)})
     if touched and not known:
-        result.append({"manager": manager, "operation": "Update", "apiVersion": api_version, "time": time,
-                       "fieldsType": "FieldsV1", "fieldsV1": _tree(touched),
-                       **({"subresource": subresource} if subresource else {})})
+        result.append(
+            {
+                "manager": manager,
+                "operation": "Update",
+                "apiVersion": api_version,
+                "time": time,
+                "fieldsType": "FieldsV1",
+                "fieldsV1": _tree(touched),
+                **({"subresource": subresource} if subresource else {}),
+            }
+        )
     return sorted(result, key=lambda entry: (entry["operation"], entry["time"]))
 
 

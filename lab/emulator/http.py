@@ -57,10 +57,14 @@ class Server:
             response = JSONResponse(error.body(), error.code)
         self._audit.write(
             uri=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-            verb=call.verb if call else request.method.lower(), user=user,
-            agent=request.headers.get("user-agent", ""), target=call.reference() if call else None,
-            code=response.status_code, received=received,
-            stage="ResponseStarted" if isinstance(response, StreamingResponse) else "ResponseComplete")
+            verb=call.verb if call else request.method.lower(),
+            user=user,
+            agent=request.headers.get("user-agent", ""),
+            target=call.reference() if call else None,
+            code=response.status_code,
+            received=received,
+            stage="ResponseStarted" if isinstance(response, StreamingResponse) else "ResponseComplete",
+        )
         return response
 
     @staticmethod
@@ -72,8 +76,9 @@ class Server:
         if document is None:
             return None
         if user is ANONYMOUS and path != "/version":
-            raise errors.StatusError(403, "Forbidden",
-                                     f'forbidden: User "{user.name}" cannot get path "{request.url.path}"')
+            raise errors.StatusError(
+                403, "Forbidden", f'forbidden: User "{user.name}" cannot get path "{request.url.path}"'
+            )
         return JSONResponse(document)
 
     async def _answer(self, request: Request, user: User, call: Call) -> Response:
@@ -99,24 +104,40 @@ class Server:
         dry = dry or options.get("dryRun") == ["All"]
         if call.verb == "deletecollection":
             for item in self._list(call, query)["items"]:
-                registry.delete(call.resource, item["metadata"].get("namespace", ""), item["metadata"]["name"],
-                                options, dry_run=dry)
+                registry.delete(
+                    call.resource, item["metadata"].get("namespace", ""), item["metadata"]["name"], options, dry_run=dry
+                )
             return JSONResponse({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
         item, gone = registry.delete(call.resource, _home(call), call.name, options, dry_run=dry)
         if not gone or call.resource.plural == "pods":
             return JSONResponse(item)
-        details = {"name": call.name, "group": call.resource.group, "kind": call.resource.plural,
-                   "uid": item["metadata"]["uid"]}
-        return JSONResponse({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                             "details": {key: value for key, value in details.items() if value}})
+        details = {
+            "name": call.name,
+            "group": call.resource.group,
+            "kind": call.resource.plural,
+            "uid": item["metadata"]["uid"],
+        }
+        return JSONResponse(
+            {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "metadata": {},
+                "status": "Success",
+                "details": {key: value for key, value in details.items() if value},
+            }
+        )
 
     def _list(self, call: Call, query: Mapping[str, str]) -> Object:
         storage = self._registry.storage
         labels = label_selector(query.get("labelSelector", ""))
         selected = field_selector(query.get("fieldSelector", ""))
         found = [item for item in storage.list(call.resource, _home(call)) if labels(item) and selected(item)]
-        return {"kind": f"{call.resource.kind}List", "apiVersion": call.resource.api_version,
-                "metadata": {"resourceVersion": str(storage.version)}, "items": found}
+        return {
+            "kind": f"{call.resource.kind}List",
+            "apiVersion": call.resource.api_version,
+            "metadata": {"resourceVersion": str(storage.version)},
+            "items": found,
+        }
 
     def _create(self, call: Call, user: User, body: Any, writer: Writer) -> Object:
         if not isinstance(body, dict):
@@ -134,8 +155,9 @@ class Server:
         _check_kind(call, body)
         namespace = body.get("metadata", {}).get("namespace", call.namespace)
         if call.resource.namespaced and namespace != call.namespace:
-            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the "
-                                     "request")
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
         return self._registry.create(call.resource, call.namespace, body, writer)
 
     def _write(self, request: Request, call: Call, body: Any, writer: Writer) -> Response:
@@ -144,8 +166,9 @@ class Server:
             kind = request.headers.get("content-type", "").split(";")[0].strip()
             if kind not in (patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_PATCH):
                 raise errors.unsupported_media_type()
-            return JSONResponse(registry.update(call.resource, home, call.name,
-                                                lambda item: patch.apply(item, body, kind), writer))
+            return JSONResponse(
+                registry.update(call.resource, home, call.name, lambda item: patch.apply(item, body, kind), writer)
+            )
         if not isinstance(body, dict):
             raise errors.bad_request("the body is not a JSON object")
         _check_kind(call, body)
@@ -162,8 +185,10 @@ def _home(call: Call) -> str:
 def _check_kind(call: Call, body: Object) -> None:
     given = (body.get("apiVersion"), body.get("kind"))
     if given != (call.resource.api_version, call.resource.kind):
-        raise errors.bad_request(f"{given[1] or 'an object without kind'} of {given[0] or 'no apiVersion'} cannot be "
-                                 f"handled as a {call.resource.kind} of {call.resource.api_version}")
+        raise errors.bad_request(
+            f"{given[1] or 'an object without kind'} of {given[0] or 'no apiVersion'} cannot be "
+            f"handled as a {call.resource.kind} of {call.resource.api_version}"
+        )
 
 
 async def _body(request: Request) -> Any:

@@ -19,11 +19,18 @@ def deployment_status(deployment: Object, new: Object | None, old: list[Object],
     counts = _counts(deployment, new, sets)
     conditions = _availability(deployment, counts, now)
     conditions = _progress(deployment, new, counts, conditions, now=now, event=event)
-    failure = next((found for item in [*([new] if new else []), *old]
-                    if (found := condition(item.get("status", {}).get("conditions") or [], "ReplicaFailure"))), None)
+    failure = next(
+        (
+            found
+            for item in [*([new] if new else []), *old]
+            if (found := condition(item.get("status", {}).get("conditions") or [], "ReplicaFailure"))
+        ),
+        None,
+    )
     if failure:
-        conditions = with_condition(conditions, "ReplicaFailure", failure["status"], failure["reason"],
-                                    failure["message"], now)
+        conditions = with_condition(
+            conditions, "ReplicaFailure", failure["status"], failure["reason"], failure["message"], now
+        )
     else:
         conditions = [entry for entry in conditions if entry["type"] != "ReplicaFailure"]
     shown = {key: value for key, value in counts.items() if value or key == "terminatingReplicas"}
@@ -50,10 +57,17 @@ def _availability(deployment: Object, counts: dict[str, int], now: str) -> list[
     conditions: list[Object] = deployment.get("status", {}).get("conditions") or []
     _, unavailable = limits(deployment)
     if counts["availableReplicas"] >= deployment["spec"]["replicas"] - unavailable:
-        return with_condition(conditions, "Available", "True", "MinimumReplicasAvailable",
-                              "Deployment has minimum availability.", now)
-    return with_condition(conditions, "Available", "False", "MinimumReplicasUnavailable",
-                          "Deployment does not have minimum availability.", now)
+        return with_condition(
+            conditions, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", now
+        )
+    return with_condition(
+        conditions,
+        "Available",
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+        now,
+    )
 
 
 def _progress(  # noqa: PLR0911 one return for each condition kubectl knows reads best
@@ -65,8 +79,9 @@ def _progress(  # noqa: PLR0911 one return for each condition kubectl knows read
             return conditions
         return with_condition(conditions, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", now)
     if known and known["reason"] == "DeploymentPaused":
-        conditions = with_condition(conditions, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed",
-                                    now)
+        conditions = with_condition(
+            conditions, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", now
+        )
         known = condition(conditions, "Progressing")
     name = new["metadata"]["name"] if new else ""
     if event == "NewReplicaSetCreated":
@@ -77,18 +92,29 @@ def _progress(  # noqa: PLR0911 one return for each condition kubectl knows read
         return conditions
     who = f'ReplicaSet "{name}"' if new else f'Deployment "{deployment["metadata"]["name"]}"'
     if _complete(deployment, counts):
-        return with_condition(conditions, "Progressing", "True", "NewReplicaSetAvailable",
-                              f"{who} has successfully progressed.", now)
+        return with_condition(
+            conditions, "Progressing", "True", "NewReplicaSetAvailable", f"{who} has successfully progressed.", now
+        )
     if _moved(deployment, counts):
         # A later step of the same rollout is progress too: its time moves although its words do not.
         rest = [entry for entry in conditions if entry["type"] != "Progressing"]
         since = known["lastTransitionTime"] if known and known["status"] == "True" else now
-        return [*rest, {"type": "Progressing", "status": "True", "lastUpdateTime": now, "lastTransitionTime": since,
-                        "reason": "ReplicaSetUpdated", "message": f"{who} is progressing."}]
+        return [
+            *rest,
+            {
+                "type": "Progressing",
+                "status": "True",
+                "lastUpdateTime": now,
+                "lastTransitionTime": since,
+                "reason": "ReplicaSetUpdated",
+                "message": f"{who} is progressing.",
+            },
+        ]
     deadline = deployment["spec"].get("progressDeadlineSeconds", 600)
     if known and known["reason"] != "NewReplicaSetAvailable" and seconds_since(known["lastUpdateTime"]) > deadline:
-        return with_condition(conditions, "Progressing", "False", "ProgressDeadlineExceeded",
-                              f"{who} has timed out progressing.", now)
+        return with_condition(
+            conditions, "Progressing", "False", "ProgressDeadlineExceeded", f"{who} has timed out progressing.", now
+        )
     return conditions
 
 
@@ -101,6 +127,9 @@ def _moved(deployment: Object, counts: dict[str, int]) -> bool:
     before: dict[str, int] = deployment.get("status", {})
     old = counts["replicas"] - counts["updatedReplicas"]
     old_before = before.get("replicas", 0) - before.get("updatedReplicas", 0)
-    return (counts["updatedReplicas"] > before.get("updatedReplicas", 0) or old < old_before
-            or counts["readyReplicas"] > before.get("readyReplicas", 0)
-            or counts["availableReplicas"] > before.get("availableReplicas", 0))
+    return (
+        counts["updatedReplicas"] > before.get("updatedReplicas", 0)
+        or old < old_before
+        or counts["readyReplicas"] > before.get("readyReplicas", 0)
+        or counts["availableReplicas"] > before.get("availableReplicas", 0)
+    )

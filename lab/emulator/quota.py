@@ -20,5 +20,9 @@ def check_quota(storage: Storage, namespace: str, name: str) -> None:
         hard = (status.get("hard") or {}).get("pods")
         used = int((status.get("used") or {}).get("pods", 0))
         if hard is not None and used + 1 > int(hard):
-            raise forbidden(BY_NAME["pods"], name, f"exceeded quota: {quota['metadata']['name']}, requested: pods=1, "
-                            f"used: pods={used}, limited: pods={hard}")
+            raise forbidden(
+                BY_NAME["pods"],
+                name,
+                f"exceeded quota: {quota['metadata']['name']}, requested: pods=1, "
+                f"used: pods={used}, limited: pods={hard}",
+            )

@@ -61,8 +61,11 @@ class Registry:
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
         if not metadata.get("name"):
             if not metadata.get("generateName"):
-                raise errors.invalid(resource, "", [("FieldValueRequired", "metadata.name",
-                                                     "Required value: name or generateName is required")])
+                raise errors.invalid(
+                    resource,
+                    "",
+                    [("FieldValueRequired", "metadata.name", "Required value: name or generateName is required")],
+                )
             metadata["name"] = metadata["generateName"] + random_suffix()
         if resource.namespaced:
             self._check_namespace(resource, metadata["name"], namespace)
@@ -87,19 +90,29 @@ class Registry:
         metadata["managedFields"] = self._fields(resource, None, item, writer)
         return item if writer.dry_run else self.storage.put(resource, item)
 
-    def update(self, resource: Resource, namespace: str, name: str, change: Callable[[Object], Object],
-               writer: Writer, *, by_put: bool = False) -> Object:
+    def update(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Callable[[Object], Object],
+        writer: Writer,
+        *,
+        by_put: bool = False,
+    ) -> Object:
         """Store ``change(present object)``. Raises 404, 409 for a resourceVersion or uid that is not the present
         one, 422 for what is not valid. Nothing is stored when nothing changed."""
         before = self.get(resource, namespace, name)
         item = copy.deepcopy(change(copy.deepcopy(before)))
         metadata = item.setdefault("metadata", {})
         if metadata.setdefault("name", name) != name:
-            raise errors.bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL "
-                                     f"({name})")
+            raise errors.bad_request(
+                f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+            )
         if metadata.get("namespace", namespace) != namespace:
-            raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the "
-                                     "request")
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
         self._check_preconditions(resource, before, metadata, by_put=by_put)
         for key in _KEPT:
             metadata.pop(key, None)
@@ -123,21 +136,29 @@ class Registry:
         if writer.dry_run:
             return item
         stored = self.storage.put(resource, item)
-        if stored["metadata"].get("deletionTimestamp") and not stored["metadata"].get("finalizers") \
-                and resource.plural not in ("pods", "namespaces"):
+        if (
+            stored["metadata"].get("deletionTimestamp")
+            and not stored["metadata"].get("finalizers")
+            and resource.plural not in ("pods", "namespaces")
+        ):
             self.storage.remove(resource, stored)
         return stored
 
-    def delete(self, resource: Resource, namespace: str, name: str, options: Object, *, dry_run: bool = False
-               ) -> tuple[Object, bool]:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, options: Object, *, dry_run: bool = False
+    ) -> tuple[Object, bool]:
         """(the object, whether it is gone now). Raises 409 where a precondition does not hold."""
         item = self.get(resource, namespace, name)
         for key, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
             wanted = (options.get("preconditions") or {}).get(key)
             if wanted and wanted != item["metadata"][key]:
-                raise errors.conflict(resource, name, f"the {word} in the precondition ({wanted}) does not match the "
-                                      f"{word} in record ({item['metadata'][key]}). The object might have been deleted "
-                                      "and then recreated")
+                raise errors.conflict(
+                    resource,
+                    name,
+                    f"the {word} in the precondition ({wanted}) does not match the "
+                    f"{word} in record ({item['metadata'][key]}). The object might have been deleted "
+                    "and then recreated",
+                )
         grace = _grace(resource, item, options)
         held = bool(item["metadata"].get("finalizers")) or (resource.plural == "namespaces")
         if dry_run:
@@ -148,8 +169,10 @@ class Registry:
         if "deletionTimestamp" in item["metadata"] and (present is None or present <= grace):
             return item, False
         end = timestamp(datetime.now(UTC) + timedelta(seconds=grace))
-        marked = {**item, "metadata": {**item["metadata"], "deletionTimestamp": end,
-                                       "deletionGracePeriodSeconds": grace}}
+        marked = {
+            **item,
+            "metadata": {**item["metadata"], "deletionTimestamp": end, "deletionGracePeriodSeconds": grace},
+        }
         if resource.plural == "namespaces":
             marked["status"] = {**item.get("status", {}), "phase": "Terminating"}
         return self.storage.put(resource, marked), False
@@ -165,25 +188,46 @@ class Registry:
         name = before["metadata"]["name"]
         version = metadata.get("resourceVersion")
         if by_put and not version and resource.needs_version:
-            raise errors.invalid(resource, name, [("FieldValueInvalid", "metadata.resourceVersion",
-                                                   "Invalid value: 0: must be specified for an update")])
+            raise errors.invalid(
+                resource,
+                name,
+                [
+                    (
+                        "FieldValueInvalid",
+                        "metadata.resourceVersion",
+                        "Invalid value: 0: must be specified for an update",
+                    )
+                ],
+            )
         if version and version != before["metadata"]["resourceVersion"]:
             raise errors.conflict(resource, name)
         uid = metadata.get("uid")
         if uid and uid != before["metadata"]["uid"]:
-            raise errors.conflict(resource, name, f"Precondition failed: UID in precondition: {uid}, "
-                                  f"UID in object meta: {before['metadata']['uid']}")
+            raise errors.conflict(
+                resource,
+                name,
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['metadata']['uid']}",
+            )
 
     @staticmethod
     def _fields(resource: Resource, before: Object | None, after: Object, writer: Writer) -> list[Object]:
-        seen = after if writer.subresource == "status" else {key: value for key, value in after.items()
-                                                             if key != "status" or not resource.subresources}
+        seen = (
+            after
+            if writer.subresource == "status"
+            else {key: value for key, value in after.items() if key != "status" or not resource.subresources}
+        )
         old = before
         if before is not None and writer.subresource != "status" and "status" in resource.subresources:
             # What others own in status is not touched by a write that cannot reach it.
             seen = {**seen, "status": before.get("status", {})}
-        return fields.record(old, seen, manager=writer.manager, api_version=resource.api_version,
-                             subresource=writer.subresource, time=timestamp())
+        return fields.record(
+            old,
+            seen,
+            manager=writer.manager,
+            api_version=resource.api_version,
+            subresource=writer.subresource,
+            time=timestamp(),
+        )
 
 
 def _only_its_part(resource: Resource, before: Object, item: Object, subresource: str) -> Object:
@@ -207,15 +251,17 @@ def _first_status(resource: Resource, item: Object) -> None:
 
 def _same(before: Object, item: Object) -> bool:
     def bare(whole: Object) -> Object:
-        return {**whole, "metadata": {key: value for key, value in whole["metadata"].items()
-                                      if key != "managedFields"}}
+        return {**whole, "metadata": {key: value for key, value in whole["metadata"].items() if key != "managedFields"}}
 
     return bare(before) == bare(item)
 
 
 def _grace(resource: Resource, item: Object, options: Object) -> int:
-    if resource.plural != "pods" or not item["spec"].get("nodeName") \
-            or item.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+    if (
+        resource.plural != "pods"
+        or not item["spec"].get("nodeName")
+        or item.get("status", {}).get("phase") in ("Failed", "Succeeded")
+    ):
         return 0
     given = options.get("gracePeriodSeconds")
     return int(item["spec"].get("terminationGracePeriodSeconds", 30) if given is None else given)

@@ -33,12 +33,17 @@ def sync_replica_set(registry: Registry, replica_set: Object) -> None:
         failure = error.message
     # Surplus pods: first those that serve nobody, then the youngest.
     surplus = sorted(active, key=lambda pod: (_ready_since(pod) is not None, -_age(pod)))
-    for pod in surplus[:max(len(active) - wanted, 0)]:
+    for pod in surplus[: max(len(active) - wanted, 0)]:
         registry.delete(BY_NAME["pods"], metadata["namespace"], pod["metadata"]["name"], {})
     status = _status(registry, replica_set, failure)
     if status != replica_set.get("status"):
-        registry.update(BY_NAME["replicasets"], metadata["namespace"], metadata["name"],
-                        lambda item: {**item, "status": status}, STATUS)
+        registry.update(
+            BY_NAME["replicasets"],
+            metadata["namespace"],
+            metadata["name"],
+            lambda item: {**item, "status": status},
+            STATUS,
+        )
 
 
 def _status(registry: Registry, replica_set: Object, failure: str | None) -> Object:
@@ -50,14 +55,25 @@ def _status(registry: Registry, replica_set: Object, failure: str | None) -> Obj
         "readyReplicas": len(ready),
         "availableReplicas": sum(1 for since in ready if seconds_since(since) >= least),
     }
-    status: Object = {"replicas": len(pods), **{key: value for key, value in counts.items() if value},
-                      "terminatingReplicas": len(_pods(registry, replica_set)) - len(pods),
-                      "observedGeneration": replica_set["metadata"]["generation"]}
+    status: Object = {
+        "replicas": len(pods),
+        **{key: value for key, value in counts.items() if value},
+        "terminatingReplicas": len(_pods(registry, replica_set)) - len(pods),
+        "observedGeneration": replica_set["metadata"]["generation"],
+    }
     if failure is not None:
         known = condition(replica_set.get("status", {}).get("conditions") or [], "ReplicaFailure")
         # The pod's name in the message is a new one at each attempt; the first attempt's is kept.
-        status["conditions"] = [known or {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
-                                          "lastTransitionTime": timestamp(), "message": failure}]
+        status["conditions"] = [
+            known
+            or {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "reason": "FailedCreate",
+                "lastTransitionTime": timestamp(),
+                "message": failure,
+            }
+        ]
     return status
 
 
@@ -68,8 +84,16 @@ def _pod(replica_set: Object) -> Object:
         "metadata": {
             **template.get("metadata", {}),
             "generateName": f"{metadata['name']}-",
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": metadata["name"],
-                                 "uid": metadata["uid"], "controller": True, "blockOwnerDeletion": True}],
+            "ownerReferences": [
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "ReplicaSet",
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
         },
         "spec": {"enableServiceLinks": True, **template["spec"]},
     }
@@ -77,13 +101,20 @@ def _pod(replica_set: Object) -> Object:
 
 def _pods(registry: Registry, replica_set: Object) -> list[Object]:
     uid = replica_set["metadata"]["uid"]
-    return [pod for pod in registry.storage.list(BY_NAME["pods"], replica_set["metadata"]["namespace"])
-            if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences") or [])]
+    return [
+        pod
+        for pod in registry.storage.list(BY_NAME["pods"], replica_set["metadata"]["namespace"])
+        if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences") or [])
+    ]
 
 
 def _active(registry: Registry, replica_set: Object) -> list[Object]:
-    return [pod for pod in _pods(registry, replica_set) if "deletionTimestamp" not in pod["metadata"]
-            and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")]
+    return [
+        pod
+        for pod in _pods(registry, replica_set)
+        if "deletionTimestamp" not in pod["metadata"]
+        and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
+    ]
 
 
 def _ready_since(pod: Object) -> str | None:

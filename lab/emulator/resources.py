@@ -10,9 +10,18 @@ from typing import Any
 
 Object = dict[str, Any]
 
-SHORT_NAMES = {"namespaces": "ns", "nodes": "no", "configmaps": "cm", "serviceaccounts": "sa", "pods": "po",
-               "events": "ev", "services": "svc", "resourcequotas": "quota", "deployments": "deploy",
-               "replicasets": "rs"}
+SHORT_NAMES = {
+    "namespaces": "ns",
+    "nodes": "no",
+    "configmaps": "cm",
+    "serviceaccounts": "sa",
+    "pods": "po",
+    "events": "ev",
+    "services": "svc",
+    "resourcequotas": "quota",
+    "deployments": "deploy",
+    "replicasets": "rs",
+}
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
 
@@ -57,16 +66,30 @@ RESOURCES = (
     Resource(_RBAC, "v1", "rolebindings", "RoleBinding", created_by_update=True),
     Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False, created_by_update=True),
     Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False, created_by_update=True),
-    Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False,
-             review=True),
-    Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False,
-             review=True),
+    Resource(
+        "authorization.k8s.io",
+        "v1",
+        "selfsubjectaccessreviews",
+        "SelfSubjectAccessReview",
+        namespaced=False,
+        review=True,
+    ),
+    Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False, review=True),
 )
 BY_PATH = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
 BY_NAME = {resource.plural: resource for resource in RESOURCES}
 
-VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.3-emulator", "gitCommit": "", "gitTreeState": "",
-           "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "", "platform": "linux/amd64"}
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.3-emulator",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
 
 
 def groups() -> list[str]:
@@ -79,8 +102,11 @@ def discovery(path: str) -> Object | None:  # noqa: PLR0911 one return for each 
     if path == "/version":
         return VERSION
     if parts == ["api"]:
-        return {"kind": "APIVersions", "versions": ["v1"],
-                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]}
+        return {
+            "kind": "APIVersions",
+            "versions": ["v1"],
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}],
+        }
     if parts == ["apis"]:
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in groups()]}
     if parts == ["api", "v1"]:
@@ -102,18 +128,30 @@ def _resource_list(group: str) -> Object:
     for resource in RESOURCES:
         if resource.group != group:
             continue
-        entry: Object = {"name": resource.plural, "singularName": resource.kind.lower(),
-                         "namespaced": resource.namespaced, "kind": resource.kind,
-                         "verbs": ["create"] if resource.review else VERBS}
+        entry: Object = {
+            "name": resource.plural,
+            "singularName": resource.kind.lower(),
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": ["create"] if resource.review else VERBS,
+        }
         if resource.plural in SHORT_NAMES:
             entry["shortNames"] = [SHORT_NAMES[resource.plural]]
         listed.append(entry)
         verbs = {"status": ["get", "patch", "update"]}
         listed += [
-            {"name": f"{resource.plural}/{sub}", "singularName": "", "namespaced": resource.namespaced,
-             "kind": {"token": "TokenRequest", "binding": "Binding"}.get(sub, resource.kind),
-             "verbs": verbs.get(sub, ["create"])}
+            {
+                "name": f"{resource.plural}/{sub}",
+                "singularName": "",
+                "namespaced": resource.namespaced,
+                "kind": {"token": "TokenRequest", "binding": "Binding"}.get(sub, resource.kind),
+                "verbs": verbs.get(sub, ["create"]),
+            }
             for sub in resource.subresources
         ]
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{group}/v1" if group else "v1",
-            "resources": listed}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/v1" if group else "v1",
+        "resources": listed,
+    }

@@ -29,15 +29,33 @@ def access_review(storage: Storage, user: User, body: Object) -> Object:
         return {**body, "metadata": {}, "status": {"allowed": False}}
     subresource = wanted.get("subresource", "")
     resource = wanted.get("resource", "") + (f"/{subresource}" if subresource else "")
-    yes = allowed(storage, user, Attributes(wanted.get("verb", ""), wanted.get("group", ""), resource,
-                                            wanted.get("namespace", ""), wanted.get("name", "")))
-    return {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}, "spec": spec,
-            "status": {"allowed": yes}}
+    yes = allowed(
+        storage,
+        user,
+        Attributes(
+            wanted.get("verb", ""),
+            wanted.get("group", ""),
+            resource,
+            wanted.get("namespace", ""),
+            wanted.get("name", ""),
+        ),
+    )
+    return {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "metadata": {},
+        "spec": spec,
+        "status": {"allowed": yes},
+    }
 
 
 def who_am_i(user: User) -> Object:
-    return {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {"creationTimestamp": timestamp()}, "status": {"userInfo": user.as_dict()}}
+    return {
+        "kind": "SelfSubjectReview",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"creationTimestamp": timestamp()},
+        "status": {"userInfo": user.as_dict()},
+    }
 
 
 def issue_token(registry: Registry, authentication: Authentication, call: Call, body: Object) -> Object:
@@ -46,14 +64,25 @@ def issue_token(registry: Registry, authentication: Authentication, call: Call, 
     spec = body.get("spec") or {}
     seconds = int(spec.get("expirationSeconds") or DEFAULT_TOKEN)
     if seconds < SHORTEST_TOKEN:
-        raise errors.invalid(call.resource, call.name, [(
-            "FieldValueInvalid", "spec.expirationSeconds",
-            f"Invalid value: {seconds}: may not specify a duration less than 10 minutes")])
+        raise errors.invalid(
+            call.resource,
+            call.name,
+            [
+                (
+                    "FieldValueInvalid",
+                    "spec.expirationSeconds",
+                    f"Invalid value: {seconds}: may not specify a duration less than 10 minutes",
+                )
+            ],
+        )
     token, until = authentication.issue(account, seconds)
-    return {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {"name": call.name, "namespace": call.namespace},
-            "spec": {**spec, "expirationSeconds": seconds},
-            "status": {"token": token, "expirationTimestamp": timestamp(datetime.fromtimestamp(until, UTC))}}
+    return {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"name": call.name, "namespace": call.namespace},
+        "spec": {**spec, "expirationSeconds": seconds},
+        "status": {"token": token, "expirationTimestamp": timestamp(datetime.fromtimestamp(until, UTC))},
+    }
 
 
 def bind_pod(registry: Registry, call: Call, body: Object, writer: Writer) -> Object:

@@ -29,8 +29,11 @@ def template_hash(template: Object) -> str:
 
 def same_template(replica_set: Object, deployment: Object) -> bool:
     def bare(template: Object) -> Object:
-        labels = {key: value for key, value in (template.get("metadata", {}).get("labels") or {}).items()
-                  if key != "pod-template-hash"}
+        labels = {
+            key: value
+            for key, value in (template.get("metadata", {}).get("labels") or {}).items()
+            if key != "pod-template-hash"
+        }
         return {**template, "metadata": {**template.get("metadata", {}), "labels": labels}}
 
     return bare(replica_set["spec"]["template"]) == bare(deployment["spec"]["template"])
@@ -107,8 +110,14 @@ def with_condition(  # noqa: PLR0917 in the order the condition is written
     if before and (before["status"], before["reason"], before["message"]) == (status, reason, message):
         return conditions
     changed = before["lastTransitionTime"] if before and before["status"] == status else now
-    fresh = {"type": kind, "status": status, "lastUpdateTime": now, "lastTransitionTime": changed, "reason": reason,
-             "message": message}
+    fresh = {
+        "type": kind,
+        "status": status,
+        "lastUpdateTime": now,
+        "lastTransitionTime": changed,
+        "reason": reason,
+        "message": message,
+    }
     return [*(entry for entry in conditions if entry["type"] != kind), fresh]
 
 

@@ -32,13 +32,34 @@ LIST_KEYS: dict[str, tuple[str, ...]] = {
 SET_LISTS = {"finalizers"}
 # Strategic merge patch has one merge key for each list.
 MERGE_KEYS = {
-    "containers": "name", "initContainers": "name", "ephemeralContainers": "name", "env": "name", "volumes": "name",
-    "volumeMounts": "mountPath", "ports": "containerPort", "imagePullSecrets": "name", "hostAliases": "ip",
-    "ownerReferences": "uid", "conditions": "type", "podIPs": "ip", "secrets": "name",
+    "containers": "name",
+    "initContainers": "name",
+    "ephemeralContainers": "name",
+    "env": "name",
+    "volumes": "name",
+    "volumeMounts": "mountPath",
+    "ports": "containerPort",
+    "imagePullSecrets": "name",
+    "hostAliases": "ip",
+    "ownerReferences": "uid",
+    "conditions": "type",
+    "podIPs": "ip",
+    "secrets": "name",
 }
 # Maps that are owned, and replaced, as a whole.
-ATOMIC_MAPS = {"selector", "nodeSelector", "matchLabels", "secretKeyRef", "configMapKeyRef", "fieldRef",
-               "resourceFieldRef", "secretRef", "configMapRef", "roleRef", "containerStatuses"}
+ATOMIC_MAPS = {
+    "selector",
+    "nodeSelector",
+    "matchLabels",
+    "secretKeyRef",
+    "configMapKeyRef",
+    "fieldRef",
+    "resourceFieldRef",
+    "secretRef",
+    "configMapRef",
+    "roleRef",
+    "containerStatuses",
+}
 
 
 def list_key(field: str, item: Object) -> tuple[tuple[str, Any], ...] | None:

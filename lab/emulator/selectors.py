@@ -14,8 +14,17 @@ from lab.emulator.errors import bad_request
 Object = dict[str, Any]
 Matches = Callable[[Object], bool]
 
-_FIELDS = {"metadata.name", "metadata.namespace", "spec.nodeName", "status.phase", "type", "involvedObject.name",
-           "involvedObject.kind", "involvedObject.uid", "reason"}
+_FIELDS = {
+    "metadata.name",
+    "metadata.namespace",
+    "spec.nodeName",
+    "status.phase",
+    "type",
+    "involvedObject.name",
+    "involvedObject.kind",
+    "involvedObject.uid",
+    "reason",
+}
 _SET = re.compile(r"^(\S+)\s+(in|notin)\s*\(([^)]*)\)$")
 
 
@@ -57,7 +66,7 @@ def field_selector(text: str) -> Matches:
             raise bad_request(f'invalid selector: "{text}"; can\'t understand "{part}"')
         path = found.group(1)
         if path not in _FIELDS:
-            raise bad_request(f'field label not supported: {path}')
+            raise bad_request(f"field label not supported: {path}")
         tests.append((path, found.group(3), found.group(2) != "!="))
 
     def matches(item: Object) -> bool:

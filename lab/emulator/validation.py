@@ -39,8 +39,11 @@ def check(resource: Resource, item: Object, before: Object | None) -> None:
         causes += _pod_spec(item["spec"], "spec")
         if before is not None and _frozen(before["spec"]) != _frozen(item["spec"]):
             raise _pod_is_fixed(resource, name)
-    if resource.plural in ("rolebindings", "clusterrolebindings") and before is not None \
-            and before["roleRef"] != item["roleRef"]:
+    if (
+        resource.plural in ("rolebindings", "clusterrolebindings")
+        and before is not None
+        and before["roleRef"] != item["roleRef"]
+    ):
         causes.append(("FieldValueInvalid", "roleRef", "Invalid value: cannot change roleRef"))
     if causes:
         raise invalid(resource, name, causes)
@@ -51,9 +54,14 @@ def _data(item: Object, before: Object | None) -> Causes:
     for part in ("data", "binaryData"):
         for key in item.get(part) or {}:
             if not _DATA_KEY.fullmatch(key):
-                causes.append(("FieldValueInvalid", f"{part}[{key}]",
-                               f'Invalid value: "{key}": a valid config key must consist of alphanumeric characters, '
-                               "'-', '_' or '.'"))
+                causes.append(
+                    (
+                        "FieldValueInvalid",
+                        f"{part}[{key}]",
+                        f'Invalid value: "{key}": a valid config key must consist of alphanumeric characters, '
+                        "'-', '_' or '.'",
+                    )
+                )
     size = sum(len(value or "") for part in ("data", "binaryData") for value in (item.get(part) or {}).values())
     if size > _LARGEST_DATA * 4 // 3:
         causes.append(("FieldValueTooLong", "data", f"Too long: may not be more than {_LARGEST_DATA} bytes"))
@@ -64,8 +72,11 @@ def _data(item: Object, before: Object | None) -> Causes:
     if before.get("immutable"):
         if not item.get("immutable"):
             causes.append(("FieldValueForbidden", "immutable", "Forbidden: field is immutable when `immutable` is set"))
-        causes += [("FieldValueForbidden", part, "Forbidden: field is immutable when `immutable` is set")
-                   for part in ("data", "binaryData") if (before.get(part) or {}) != (item.get(part) or {})]
+        causes += [
+            ("FieldValueForbidden", part, "Forbidden: field is immutable when `immutable` is set")
+            for part in ("data", "binaryData")
+            if (before.get(part) or {}) != (item.get(part) or {})
+        ]
     return causes
 
 
@@ -78,8 +89,13 @@ def _selector(item: Object, before: Object | None) -> Causes:
     labels = item["spec"]["template"].get("metadata", {}).get("labels") or {}
     wanted = selector.get("matchLabels") or {}
     if not wanted.items() <= labels.items():
-        return [("FieldValueInvalid", "spec.template.metadata.labels",
-                 "Invalid value: `selector` does not match template `labels`")]
+        return [
+            (
+                "FieldValueInvalid",
+                "spec.template.metadata.labels",
+                "Invalid value: `selector` does not match template `labels`",
+            )
+        ]
     return []
 
 
@@ -89,8 +105,11 @@ def _pod_spec(spec: Object, at: str) -> Causes:
         return [("FieldValueRequired", f"{at}.containers", "Required value")]
     causes: Causes = []
     volumes = [volume.get("name") for volume in spec.get("volumes") or []]
-    causes += [("FieldValueDuplicate", f"{at}.volumes[{place}].name", f'Duplicate value: "{name}"')
-               for place, name in enumerate(volumes) if name in volumes[:place]]
+    causes += [
+        ("FieldValueDuplicate", f"{at}.volumes[{place}].name", f'Duplicate value: "{name}"')
+        for place, name in enumerate(volumes)
+        if name in volumes[:place]
+    ]
     names: list[str] = []
     for place, container in enumerate(containers):
         where = f"{at}.containers[{place}]"
@@ -115,14 +134,30 @@ def _env(container: Object, where: str) -> Causes:
         if source is None:
             continue
         if variable.get("value"):
-            causes.append(("FieldValueInvalid", f"{at}.valueFrom",
-                           'Invalid value: "": may not be specified when `value` is not empty'))
+            causes.append(
+                (
+                    "FieldValueInvalid",
+                    f"{at}.valueFrom",
+                    'Invalid value: "": may not be specified when `value` is not empty',
+                )
+            )
         if not source:
-            causes.append(("FieldValueInvalid", f"{at}.valueFrom", 'Invalid value: "": must specify one of: `fieldRef`,'
-                           " `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"))
+            causes.append(
+                (
+                    "FieldValueInvalid",
+                    f"{at}.valueFrom",
+                    'Invalid value: "": must specify one of: `fieldRef`,'
+                    " `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
+                )
+            )
         if len(source) > 1:
-            causes.append(("FieldValueInvalid", f"{at}.valueFrom",
-                           'Invalid value: "": may not have more than one field specified at a time'))
+            causes.append(
+                (
+                    "FieldValueInvalid",
+                    f"{at}.valueFrom",
+                    'Invalid value: "": may not have more than one field specified at a time',
+                )
+            )
     return causes
 
 
@@ -134,8 +169,9 @@ def _mounts(container: Object, where: str, volumes: list[Any]) -> Causes:
         if mount.get("name") not in volumes:
             causes.append(("FieldValueNotFound", f"{at}.name", f'Not found: "{mount.get("name", "")}"'))
         if mount.get("mountPath") in seen:
-            causes.append(("FieldValueInvalid", f"{at}.mountPath",
-                           f'Invalid value: "{mount["mountPath"]}": must be unique'))
+            causes.append(
+                ("FieldValueInvalid", f"{at}.mountPath", f'Invalid value: "{mount["mountPath"]}": must be unique')
+            )
         seen.append(mount.get("mountPath", ""))
     return causes
 
@@ -148,12 +184,23 @@ def _frozen(spec: Object) -> Object:
 
 
 def _pod_is_fixed(resource: Resource, name: str) -> Exception:
-    return invalid(resource, name, [("FieldValueForbidden", "spec", "Forbidden: pod updates may not change fields "
-                   "other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-                   "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-                   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)")])
+    return invalid(
+        resource,
+        name,
+        [
+            (
+                "FieldValueForbidden",
+                "spec",
+                "Forbidden: pod updates may not change fields "
+                "other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+                "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+                "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+            )
+        ],
+    )
 
 
 def terminating_namespace(resource: Resource, name: str, namespace: str) -> Exception:
-    return forbidden(resource, name,
-                     f"unable to create new content in namespace {namespace} because it is being terminated")
+    return forbidden(
+        resource, name, f"unable to create new content in namespace {namespace} because it is being terminated"
+    )

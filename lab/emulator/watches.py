@@ -21,14 +21,14 @@ DEFAULT_SECONDS = 1800.0
 BOOKMARK_SECONDS = 5.0
 
 
-async def events(storage: Storage, resource: Resource, namespace: str, query: Mapping[str, str]
-                 ) -> AsyncIterator[bytes]:
+async def events(
+    storage: Storage, resource: Resource, namespace: str, query: Mapping[str, str]
+) -> AsyncIterator[bytes]:
     """The lines of one watch. A version that is too old is told by an ERROR event, as the real server does."""
     labels, selected = label_selector(query.get("labelSelector", "")), field_selector(query.get("fieldSelector", ""))
 
     def matches(item: Object) -> bool:
-        return (not namespace or item["metadata"].get("namespace", "") == namespace) and labels(item) \
-            and selected(item)
+        return (not namespace or item["metadata"].get("namespace", "") == namespace) and labels(item) and selected(item)
 
     queue = storage.subscribe()
     try:

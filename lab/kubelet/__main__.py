@@ -25,8 +25,9 @@ START_SECONDS = 30.0
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.kubelet", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="JSON, see lab/kubelet/config.py")
-    parser.add_argument("--only-scheduler", help="on a cluster with nodes of its own: take only unbound pods that "
-                        "name this scheduler")
+    parser.add_argument(
+        "--only-scheduler", help="on a cluster with nodes of its own: take only unbound pods that name this scheduler"
+    )
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -47,8 +47,16 @@ class Container:
     called after each change of ``state``.
     """
 
-    def __init__(self, spec: Object, prepare: Prepare, changed: Callable[[], None], *, log: Path, pod_name: str,
-                 restarts: int = 0) -> None:
+    def __init__(
+        self,
+        spec: Object,
+        prepare: Prepare,
+        changed: Callable[[], None],
+        *,
+        log: Path,
+        pod_name: str,
+        restarts: int = 0,
+    ) -> None:
         self.state = ContainerState(spec["name"], spec["image"], restarts=restarts)
         self.port: int | None = None  # of the running process
         self.wake = threading.Event()  # something it refers to has changed: try again now
@@ -100,10 +108,16 @@ class Container:
                 return
             if time.monotonic() - began > 4 * LONGEST_BACK_OFF:
                 pause = FIRST_BACK_OFF
-            message = (f"back-off {pause * 1000:.0f}ms restarting failed container={self.state.name} "
-                       f"pod={self._pod_name}")
-            self._set(running_since=None, waiting=("CrashLoopBackOff", message), last=ended, ready=False,
-                      restarts=self.state.restarts + 1)
+            message = (
+                f"back-off {pause * 1000:.0f}ms restarting failed container={self.state.name} pod={self._pod_name}"
+            )
+            self._set(
+                running_since=None,
+                waiting=("CrashLoopBackOff", message),
+                last=ended,
+                ready=False,
+                restarts=self.state.restarts + 1,
+            )
             self._sleep(pause)
             pause = min(pause * 2, LONGEST_BACK_OFF)
 
@@ -113,10 +127,16 @@ class Container:
         self._log.touch(mode=0o600)
         with self._log.open("ab") as output:
             # A session of its own, so that the whole container is ended, not only its first process.
-            process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, start_new_session=True,
-                                       # One system call, nothing that another thread could hold a lock on.
-                                       preexec_fn=_die_with_parent if _libc else None)  # noqa: PLW1509
+            process = subprocess.Popen(
+                argv,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # One system call, nothing that another thread could hold a lock on.
+                preexec_fn=_die_with_parent if _libc else None,
+            )  # noqa: PLW1509
         return process, port
 
     def _watch_over(self, process: subprocess.Popen[bytes], port: int) -> None:
@@ -162,8 +182,13 @@ def _waiting(error: Exception, image: str) -> tuple[str, str]:
 
 def _end(state: ContainerState, code: int | None) -> Object:
     exit_code = 128 - code if code is not None and code < 0 else code or 0
-    return {"exitCode": exit_code, "reason": "Completed" if exit_code == 0 else "Error",
-            "startedAt": state.running_since or now(), "finishedAt": now(), "containerID": state.identity}
+    return {
+        "exitCode": exit_code,
+        "reason": "Completed" if exit_code == 0 else "Error",
+        "startedAt": state.running_since or now(),
+        "finishedAt": now(),
+        "containerID": state.identity,
+    }
 
 
 def _probe(probe: Object, port: int) -> bool:

@@ -17,8 +17,12 @@ from lab.processes import MARK, free_port
 Object = dict[str, Any]
 
 
-def command(image: Image, spec: Object, env: Mapping[str, str], routes: Mapping[str, str],
-            ) -> tuple[list[str], dict[str, str], int]:
+def command(
+    image: Image,
+    spec: Object,
+    env: Mapping[str, str],
+    routes: Mapping[str, str],
+) -> tuple[list[str], dict[str, str], int]:
     """Command line, whole environment and port. ``command`` and ``args`` of the container replace the image's.
 
     PORT is this node's choice and wins over any other: two pods share one network here.

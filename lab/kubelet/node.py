@@ -57,8 +57,14 @@ class Node:
         """The service's pods, newest first, the terminating left out."""
         with self._lock:
             serving = [pod for pod in self._pods.values() if pod.serves(service)]
-        return sorted(serving, key=lambda pod: (pod.object["metadata"]["creationTimestamp"],
-                                                int(pod.object["metadata"]["resourceVersion"])), reverse=True)
+        return sorted(
+            serving,
+            key=lambda pod: (
+                pod.object["metadata"]["creationTimestamp"],
+                int(pod.object["metadata"]["resourceVersion"]),
+            ),
+            reverse=True,
+        )
 
     def _saw_pod(self, kind: str, item: Object) -> None:
         uid = item["metadata"]["uid"]

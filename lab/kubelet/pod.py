@@ -77,8 +77,9 @@ class Pod:
 
     def serves(self, service: Service) -> bool:
         labels = self.object["metadata"].get("labels", {})
-        return (self.namespace == service.namespace and not self._terminating
-                and service.selector.items() <= labels.items())
+        return (
+            self.namespace == service.namespace and not self._terminating and service.selector.items() <= labels.items()
+        )
 
     # -- its thread ----------------------------------------------------------
     def _run(self) -> None:
@@ -102,8 +103,7 @@ class Pod:
         self._end(reported or {})
 
     def _end(self, reported: Object) -> None:
-        grace = 0.0 if self._gone.is_set() else float(
-            self.object["metadata"].get("deletionGracePeriodSeconds") or 0)
+        grace = 0.0 if self._gone.is_set() else float(self.object["metadata"].get("deletionGracePeriodSeconds") or 0)
         self._report(self._status({**self.object, "status": reported}))
         for container in self.containers:
             container.stop(grace)
@@ -117,8 +117,12 @@ class Pod:
         if self.object["spec"].get("nodeName"):
             return
         target = {"apiVersion": "v1", "kind": "Node", "name": self._config().node}
-        binding = {"apiVersion": "v1", "kind": "Binding", "target": target,
-                   "metadata": {"name": self.name, "namespace": self.namespace}}
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "target": target,
+            "metadata": {"name": self.name, "namespace": self.namespace},
+        }
         try:
             self._api.create("pods", binding, self.namespace, name=self.name, subresource="binding")
         except ApiError as error:
@@ -164,8 +168,9 @@ class Pod:
         restarts = before.get("restartCount", 0) + (1 if "running" in before.get("state", {}) else 0)
         log = self._config().logs / f"{self.name}_{spec['name']}.log"
         full_name = f"{self.name}_{self.namespace}({self.uid})"
-        return Container(spec, lambda: self._prepare(spec), self._news.set, log=log,
-                         pod_name=full_name, restarts=restarts)
+        return Container(
+            spec, lambda: self._prepare(spec), self._news.set, log=log, pod_name=full_name, restarts=restarts
+        )
 
     def _prepare(self, spec: Object) -> tuple[list[str], dict[str, str], int]:
         config = self._config()

@@ -38,7 +38,8 @@ def target(node: Node, service: Service, path: str) -> Target:
                 return port
     reasons = [
         {"pod": pod.name, "reason": reason, "message": message}
-        for pod in pods for container in pod.containers
+        for pod in pods
+        for container in pod.containers
         if container.state.waiting is not None
         for reason, message in [container.state.waiting]
     ]
@@ -58,8 +59,9 @@ class Proxy:
     def start(self) -> None:
         """Listen. Raises OSError when a port is taken."""
         for service in self._services:
-            self._loop.run_until_complete(asyncio.start_server(
-                self._handler(service), "127.0.0.1", service.port, limit=LONGEST_HEAD))
+            self._loop.run_until_complete(
+                asyncio.start_server(self._handler(service), "127.0.0.1", service.port, limit=LONGEST_HEAD)
+            )
         self._thread.start()
 
     def _handler(self, service: Service) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Task[None]]:
@@ -81,8 +83,7 @@ class Proxy:
             await writer.drain()
             return
         try:
-            upstream, downstream = await asyncio.wait_for(
-                asyncio.open_connection("127.0.0.1", goal), CONNECT_TIMEOUT)
+            upstream, downstream = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", goal), CONNECT_TIMEOUT)
         except (OSError, TimeoutError):
             writer.write(_unavailable({"status": "down", "fault": "the backend's process does not answer yet"}))
             await writer.drain()
@@ -107,6 +108,8 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 def _unavailable(body: dict[str, object]) -> bytes:
     content = json.dumps(body).encode()
-    head = (f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n")
+    head = (
+        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+    )
     return head.encode() + content

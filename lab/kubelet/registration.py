@@ -54,10 +54,17 @@ class Registration:
                 print(f"node {self._name}: no heartbeat: {error}", flush=True)
 
     def _beat(self) -> None:
-        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the lab's kubelet runs",
-                 "lastHeartbeatTime": now(), "lastTransitionTime": now()}
-        self._api.patch("nodes", self._name, {"status": {"conditions": [ready]}}, kind="strategic",
-                        subresource="status")
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "the lab's kubelet runs",
+            "lastHeartbeatTime": now(),
+            "lastTransitionTime": now(),
+        }
+        self._api.patch(
+            "nodes", self._name, {"status": {"conditions": [ready]}}, kind="strategic", subresource="status"
+        )
         renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec = {"holderIdentity": self._name, "leaseDurationSeconds": 40, "renewTime": renewed}
         if self._api.find("leases", self._name, LEASES) is None:

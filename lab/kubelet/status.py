@@ -36,10 +36,14 @@ def pod_status(pod: Object, states: Sequence[ContainerState], started: str, *, t
     """The whole ``status``; transition times are kept from the pod's present status where nothing changed."""
     ready = bool(states) and all(state.ready for state in states) and not terminating
     not_ready = [state.name for state in states if not state.ready]
-    unready = {} if ready else {
-        "reason": "ContainersNotReady",
-        "message": f"containers with unready status: [{' '.join(not_ready)}]",
-    }
+    unready = (
+        {}
+        if ready
+        else {
+            "reason": "ContainersNotReady",
+            "message": f"containers with unready status: [{' '.join(not_ready)}]",
+        }
+    )
     before = {condition["type"]: condition for condition in pod.get("status", {}).get("conditions", [])}
     conditions = [
         _condition(before, "PodScheduled", True),
@@ -69,8 +73,13 @@ def _condition(before: dict[str, Object], kind: str, value: bool, more: Object |
     status = "True" if value else "False"
     known = before.get(kind, {})
     changed = known.get("lastTransitionTime") if known.get("status") == status else None
-    return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": changed or now(),
-            **(more or {})}
+    return {
+        "type": kind,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": changed or now(),
+        **(more or {}),
+    }
 
 
 def _container(state: ContainerState) -> Object:

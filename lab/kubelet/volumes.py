@@ -74,8 +74,12 @@ def objects_of(pod: Object) -> set[tuple[str, str]]:
     for container in pod["spec"]["containers"]:
         sources = [*container.get("envFrom", []), *(entry.get("valueFrom", {}) for entry in container.get("env", []))]
         for source in sources:
-            for key, resource in (("secretRef", "secrets"), ("secretKeyRef", "secrets"),
-                                  ("configMapRef", "configmaps"), ("configMapKeyRef", "configmaps")):
+            for key, resource in (
+                ("secretRef", "secrets"),
+                ("secretKeyRef", "secrets"),
+                ("configMapRef", "configmaps"),
+                ("configMapKeyRef", "configmaps"),
+            ):
                 if key in source:
                     named.add((resource, source[key]["name"]))
     return named

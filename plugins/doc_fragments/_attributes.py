@@ -15,10 +15,12 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: full
     details:
-      - Secrets are shown as V(present), V(empty), V(missing) or a fingerprint keyed for this run, never in a reversible form.
+      - Secrets are shown as V(present), V(empty), V(missing) or a fingerprint keyed for this run, never in a reversible
+        form.
   idempotent:
     description:
       - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.

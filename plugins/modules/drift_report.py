@@ -119,7 +119,6 @@ environments:
 import datetime
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, results, write
 
@@ -146,9 +145,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        report = build(
-            module.params["environments"], module.params["mode"], datetime.datetime.now(tz=datetime.timezone.utc)
-        )
+        report = build(module.params["environments"], module.params["mode"], datetime.datetime.now(tz=datetime.UTC))
         if module.params["path"]:
             write(report, module.params["path"])
     except KeybuzzError as error:

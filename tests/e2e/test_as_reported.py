@@ -16,7 +16,9 @@ from tests.e2e.playbooks import Playbooks
 AS_REPORTED = ("-i", "inventories/as-reported")
 
 
-def test_as_reported_ends_in_the_reports_configuration_and_is_called_insecure(healthy: Lab, playbooks: Playbooks) -> None:
+def test_as_reported_ends_in_the_reports_configuration_and_is_called_insecure(
+    healthy: Lab, playbooks: Playbooks
+) -> None:
     world = World.load(healthy.directory)
     # The report's address is rerouted inside the backend's process, so no packet leaves for it.
     route(world, "10.0.0.150:8200", world.state["vault"]["addr"].removeprefix("https://"))
@@ -36,7 +38,8 @@ def test_as_reported_ends_in_the_reports_configuration_and_is_called_insecure(he
         "vault-token",
         "amazon-spapi-creds",
     ]
-    copied, original = (api.get("secrets", "vault-token", space)["data"] for space in ("keybuzz-backend-dev", "keybuzz-api-dev"))
+    spaces = ("keybuzz-backend-dev", "keybuzz-api-dev")
+    copied, original = (api.get("secrets", "vault-token", space)["data"] for space in spaces)
     assert copied["VAULT_TOKEN"] == original["VAULT_TOKEN"]
     assert world.backend()[0] == 200
 

@@ -117,7 +117,9 @@ def test_no_secret_is_in_any_output_report_or_file(healthy: Lab, playbooks: Play
     assert refused.code == 2
     seen |= places_of(refused, "refused grant")
     seen["ansible.log"] = log.read_text()
-    seen |= {f"lab log {file.name}": file.read_text(errors="replace") for file in (healthy.directory / "logs").rglob("*.log")}
+    seen |= {
+        f"lab log {file.name}": file.read_text(errors="replace") for file in (healthy.directory / "logs").rglob("*.log")
+    }
 
     assert leaks(known, seen) == []
     assert world.backend()[0] == 200

@@ -20,9 +20,14 @@ CORES = [("2.19", "3.11"), ("2.21", "3.12")]
 
 def interpreter(version: str) -> str | None:
     """A working Python of this version: a version manager's shim may be there without the Python behind it."""
-    candidates = [shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    candidates = [
+        shutil.which(f"python{version}"),
+        *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")),
+    ]
     for candidate in filter(None, candidates):
-        probe = subprocess.run([candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, check=False)
+        probe = subprocess.run(
+            [candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, check=False
+        )
         if probe.returncode == 0:
             return str(candidate)
     return None

@@ -72,7 +72,9 @@ def test_killed_in_the_middle_it_resumes_and_loses_and_doubles_nothing(
         identities = [identity for (identity,) in cursor.fetchall()]
     assert sorted(identities) == sorted(order["orderId"] for order in busy_seller.orders(TENANT))
     pages_left = -(-(ORDER_COUNT + MORE - half) // 100)
-    assert len(busy_seller.requests("searchOrders")) - fetched_before <= pages_left + 1, "at most one page fetched twice"
+    assert len(busy_seller.requests("searchOrders")) - fetched_before <= pages_left + 1, (
+        "at most one page fetched twice"
+    )
 
 
 def stored(world: World) -> int:

@@ -46,7 +46,7 @@ def versions(world: World) -> list[tuple[object, ...]]:
     return [
         row
         for table in ("tenants", "orders", "order_items", "amazon_backfill_runs")
-        for row in rows(world, f"SELECT '{table}', ctid::text, xmin::text FROM {table} ORDER BY ctid")  # noqa: S608
+        for row in rows(world, f"SELECT '{table}', ctid::text, xmin::text FROM {table} ORDER BY ctid")
     ]
 
 
@@ -88,7 +88,11 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
     audit = playbooks.audit()
     assert audit.code == 2, "an audit of a broken environment has to fail"
     assert audit.pending() == ALL_PIECES
-    assert (evidence.vault_writes(before), evidence.kubernetes_writes(before), evidence.sql_writes(before)) == ([], [], [])
+    assert (evidence.vault_writes(before), evidence.kubernetes_writes(before), evidence.sql_writes(before)) == (
+        [],
+        [],
+        [],
+    )
 
     repair = playbooks.repair()
     assert repair.code == 0, repair.output
@@ -103,12 +107,22 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
     assert Counter(rows(world, f"SELECT {order_names} FROM orders")) == Counter(  # noqa: S608
         tuple(order[name] for name in columns) for order in orders
     )
-    item_columns = ("externalOrderId", "externalItemId", "sku", "quantityOrdered", "unitPrice", "lineTotal", "lineStatus")
+    item_columns = (
+        "externalOrderId",
+        "externalItemId",
+        "sku",
+        "quantityOrdered",
+        "unitPrice",
+        "lineTotal",
+        "lineStatus",
+    )
     names = ", ".join(f'"{name}"' for name in item_columns)
     assert Counter(rows(world, f"SELECT {names} FROM order_items")) == Counter(  # noqa: S608
         tuple(item[name] for name in item_columns) for item in items
     )
-    stored_orders = {row[0]: dict(zip(columns, row, strict=True)) for row in rows(world, f"SELECT {order_names} FROM orders")}  # noqa: S608
+    stored_orders = {
+        row[0]: dict(zip(columns, row, strict=True)) for row in rows(world, f"SELECT {order_names} FROM orders")
+    }
     for known in known_rows():
         assert {name: stored_orders[known["externalOrderId"]][name] for name in known} == known
     assert rows(world, "SELECT count(*) FROM orders WHERE \"orderStatus\" = 'CANCELLED'") == [(CANCELLED_COUNT,)]

@@ -82,12 +82,17 @@ def deployment(name: str = "web", **spec: Any) -> Object:
     """A small Deployment; ``spec`` adds to its spec."""
     labels = {"app": name}
     container = {"name": "main", "image": "web:1", "env": [{"name": "FIRST", "value": "1"}]}
-    return {"metadata": {"name": name}, "spec": {
-        "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels},
-                     "spec": {"containers": [container], "terminationGracePeriodSeconds": 0}},
-        **spec,
-    }}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+            },
+            **spec,
+        },
+    }
 
 
 def set_env(api: Api, namespace: str, name: str, value: str, deployment_name: str = "web") -> Object:
@@ -109,8 +114,12 @@ def make_ready(api: Api, pod: Object, *, ready: bool = True) -> None:
 
 def bind(api: Api, pod: Object, node: str = "some-node") -> None:
     metadata = pod["metadata"]
-    body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": metadata["name"]},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": metadata["name"]},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    }
     api.create("pods", body, metadata["namespace"], name=metadata["name"], subresource="binding")
 
 

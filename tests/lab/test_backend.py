@@ -46,13 +46,18 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="module")
 def environment(world: World) -> dict[str, str]:
     """What a healthy pod of the Deployment gets: image, Secrets, variables, the CA as a file."""
-    env: dict[str, str] = dict(next(iter(json.loads(
-        (world.directory / "secrets" / "kubelet.json").read_text())["images"].values()))["env"])
+    env: dict[str, str] = dict(
+        next(iter(json.loads((world.directory / "secrets" / "kubelet.json").read_text())["images"].values()))["env"]
+    )
     for name in ("keybuzz-backend-db", "vault-token", "amazon-spapi-creds"):
         data = world.kubernetes().get("secrets", name, objects.BACKEND_NAMESPACE)["data"]
         env |= {key: base64.b64decode(value).decode() for key, value in data.items()}
-    return {**env, "PATH": "/usr/bin:/bin", "VAULT_ADDR": world.vault.addr,
-            "NODE_EXTRA_CA_CERTS": str(world.vault.ca_file)}
+    return {
+        **env,
+        "PATH": "/usr/bin:/bin",
+        "VAULT_ADDR": world.vault.addr,
+        "NODE_EXTRA_CA_CERTS": str(world.vault.ca_file),
+    }
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,13 @@ class Backend:
 def running(env: dict[str, str]) -> Iterator[Backend]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="backend-log-") as place, (Path(place) / "log").open("wb") as log:
-        process = subprocess.Popen(backend.argv(backend.node_binary()), env={**env, "PORT": str(port)}, stdout=log,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            backend.argv(backend.node_binary()),
+            env={**env, "PORT": str(port)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             eventually(lambda: b'"listening"' in Path(log.name).read_bytes() or process.poll() is not None)
             assert process.poll() is None, Path(log.name).read_text()
@@ -139,7 +149,8 @@ def test_fault_3_no_trust_in_the_certificate(environment: dict[str, str]) -> Non
 
 
 def test_fault_4_no_application_document_and_its_return_is_noticed_without_a_restart(
-        world: World, environment: dict[str, str]) -> None:
+    world: World, environment: dict[str, str]
+) -> None:
     with running(environment) as service:
         assert service.health()[0] == 200
         with soft_deleted(world, seed.APP_PATH):
@@ -165,8 +176,11 @@ def test_a_database_that_refuses_is_named(environment: dict[str, str]) -> None:
 
 
 def test_the_reported_configuration_runs_without_a_packet_to_its_address(environment: dict[str, str]) -> None:
-    routed = {**environment, "VAULT_ADDR": f"https://{REPORTED}",
-              "KEYBUZZ_ROUTES": json.dumps({REPORTED: environment["VAULT_ADDR"].removeprefix("https://")})}
+    routed = {
+        **environment,
+        "VAULT_ADDR": f"https://{REPORTED}",
+        "KEYBUZZ_ROUTES": json.dumps({REPORTED: environment["VAULT_ADDR"].removeprefix("https://")}),
+    }
     # The right authority does not make the wrong name right: the check is of the address that was asked for.
     assert "ERR_TLS_CERT_ALTNAME_INVALID" in fault(routed)
     bypass = {**without(routed, "NODE_EXTRA_CA_CERTS"), "NODE_TLS_REJECT_UNAUTHORIZED": "0"}
@@ -174,8 +188,9 @@ def test_the_reported_configuration_runs_without_a_packet_to_its_address(environ
         assert service.health()[0] == 200
 
 
-def test_a_tenant_that_fails_is_reported_and_does_not_stop_the_others(world: World,
-                                                                      environment: dict[str, str]) -> None:
+def test_a_tenant_that_fails_is_reported_and_does_not_stop_the_others(
+    world: World, environment: dict[str, str]
+) -> None:
     connection = world.database()
     try:
         _status(connection, "CONNECTED")
@@ -185,7 +200,8 @@ def test_a_tenant_that_fails_is_reported_and_does_not_stop_the_others(world: Wor
         assert code == 200
         assert said["tenants"] == {
             "ecomlg-001": {"status": "connected"},
-            "switaa-002": {"status": "failed", "fault": f"refresh token missing in Vault at {path}"}}
+            "switaa-002": {"status": "failed", "fault": f"refresh token missing in Vault at {path}"},
+        }
     finally:
         _status(connection, "DISCONNECTED")
         connection.close()
@@ -220,7 +236,8 @@ def two_orders(world: World) -> Iterator[None]:
                VALUES ('ecomlg-001', '407-8949262-6149120', '#149120', 'A13V1IB3VIYZZH', '2025-11-22 12:00:24+00',
                        391.84, 'EUR', 'SHIPPED', now()),
                       ('ecomlg-001', '408-0454849-0563521', '#563521', 'A13V1IB3VIYZZH', '2025-11-21 19:43:45+00',
-                       NULL, NULL, 'CANCELLED', now())""")
+                       NULL, NULL, 'CANCELLED', now())"""
+        )
     yield
     with connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM orders")
@@ -233,9 +250,19 @@ def test_orders_are_listed_newest_first(environment: dict[str, str], two_orders:
         everything = service.orders(tenantId="ecomlg-001")[1]
         other = service.orders(tenantId="switaa-002")
     assert code == 200
-    assert said == {"total": 2, "orders": [{
-        "externalOrderId": "407-8949262-6149120", "orderRef": "#149120", "orderDate": "2025-11-22T12:00:24Z",
-        "totalAmount": 391.84, "currency": "EUR", "orderStatus": "SHIPPED"}]}
+    assert said == {
+        "total": 2,
+        "orders": [
+            {
+                "externalOrderId": "407-8949262-6149120",
+                "orderRef": "#149120",
+                "orderDate": "2025-11-22T12:00:24Z",
+                "totalAmount": 391.84,
+                "currency": "EUR",
+                "orderStatus": "SHIPPED",
+            }
+        ],
+    }
     assert [order["totalAmount"] for order in everything["orders"]] == [391.84, None]
     assert other == (200, {"orders": [], "total": 0})
 

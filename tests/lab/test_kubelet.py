@@ -70,17 +70,25 @@ class Running:
             return error.code, error.read().decode()
 
     def start(self) -> None:
-        self.processes.spawn("kubelet", [sys.executable, "-m", "lab.kubelet", "--config",
-                                         str(self.folder / "kubelet.json")])
-        wait_until("the kubelet", lambda: "ready" in self.processes.log("kubelet").read_text(), timeout=20,
-                   log=self.processes.log("kubelet"), alive=lambda: self.processes.alive("kubelet"))
+        self.processes.spawn(
+            "kubelet", [sys.executable, "-m", "lab.kubelet", "--config", str(self.folder / "kubelet.json")]
+        )
+        wait_until(
+            "the kubelet",
+            lambda: "ready" in self.processes.log("kubelet").read_text(),
+            timeout=20,
+            log=self.processes.log("kubelet"),
+            alive=lambda: self.processes.alive("kubelet"),
+        )
 
     def deploy(self, container: Object, **pod: Any) -> None:
         body = deployment()
         probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}
         body["spec"]["template"]["spec"] = {
             "containers": [{"name": "main", "image": "server:1", "readinessProbe": probe, **container}],
-            "terminationGracePeriodSeconds": 2, **pod}
+            "terminationGracePeriodSeconds": 2,
+            **pod,
+        }
         self.api.create("deployments", body, self.namespace)
 
     def pod(self) -> Object:
@@ -101,8 +109,9 @@ class Running:
         return found
 
     def environment(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads(eventually(
-            lambda: text if (answer := self.get("/env"))[0] == 200 and (text := answer[1]) else ""))
+        found: dict[str, str] = json.loads(
+            eventually(lambda: text if (answer := self.get("/env"))[0] == 200 and (text := answer[1]) else "")
+        )
         return found
 
     def workers(self) -> list[psutil.Process]:
@@ -128,8 +137,13 @@ def kubelet(cluster: Cluster, api: Api, namespace: str, tmp_path: Path) -> Itera
     eventually(lambda: not api.list("replicasets")["items"])
     for item in api.list("pods")["items"]:
         api.delete("pods", item["metadata"]["name"], item["metadata"]["namespace"], grace_seconds=0)
-    Config(cluster.kubeconfigs["kubelet"], tmp_path / "pods", tmp_path / "logs", IMAGES,
-           [Service(running.port, namespace, {"app": "web"})]).write(tmp_path / "kubelet.json")
+    Config(
+        cluster.kubeconfigs["kubelet"],
+        tmp_path / "pods",
+        tmp_path / "logs",
+        IMAGES,
+        [Service(running.port, namespace, {"app": "web"})],
+    ).write(tmp_path / "kubelet.json")
     running.start()
     try:
         yield running
@@ -151,17 +165,27 @@ def read(resource: str, name: str) -> Object | None:
 
 
 def test_the_last_source_wins_and_a_variable_wins_over_all_sources() -> None:
-    container = {"envFrom": [{"secretRef": {"name": "first"}}, {"secretRef": {"name": "second"}},
-                             {"prefix": "P_", "configMapRef": {"name": "plain"}}],
-                 "env": [{"name": "A", "value": "mine"}]}
+    container = {
+        "envFrom": [
+            {"secretRef": {"name": "first"}},
+            {"secretRef": {"name": "second"}},
+            {"prefix": "P_", "configMapRef": {"name": "plain"}},
+        ],
+        "env": [{"name": "A", "value": "mine"}],
+    }
     env = resolve(container, POD, {"A": "image", "Z": "image"}, read)
     assert env == {"A": "mine", "B": "2", "P_C": "$(A)", "Z": "image"}
 
 
 def test_references_expand_only_to_what_came_before() -> None:
-    container = {"envFrom": [{"secretRef": {"name": "first"}}], "env": [
-        {"name": "X", "value": "$(A)-$(LATER)-$$(A)"}, {"name": "LATER", "value": "$(X)"},
-        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}
+    container = {
+        "envFrom": [{"secretRef": {"name": "first"}}],
+        "env": [
+            {"name": "X", "value": "$(A)-$(LATER)-$$(A)"},
+            {"name": "LATER", "value": "$(X)"},
+            {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ],
+    }
     env = resolve(container, POD, {"A": "image"}, read)
     assert (env["X"], env["LATER"], env["NAME"]) == ("1-$(LATER)-$(A)", "1-$(LATER)-$(A)", "p")
     assert expand("$(NO) $$ $", {}) == "$(NO) $ $"
@@ -185,8 +209,12 @@ def test_optional_references_may_lead_nowhere_and_others_may_not() -> None:
 def test_paths_below_a_mount_become_real_and_others_stay() -> None:
     real = {"/etc/ca": Path("/pod/volumes/ca"), "/etc/ca/deep": Path("/pod/volumes/deep")}
     env = {"A": "/etc/ca/ca.crt", "B": "/etc/ca/deep/x", "C": "/etc/cave/x", "D": "see /etc/ca/x"}
-    assert within(env, real) == {"A": "/pod/volumes/ca/ca.crt", "B": "/pod/volumes/deep/x", "C": "/etc/cave/x",
-                                 "D": "see /etc/ca/x"}
+    assert within(env, real) == {
+        "A": "/pod/volumes/ca/ca.crt",
+        "B": "/pod/volumes/deep/x",
+        "C": "/etc/cave/x",
+        "D": "see /etc/ca/x",
+    }
 
 
 # -- on both Kubernetes APIs --------------------------------------------------------------------------------------
@@ -205,8 +233,9 @@ def test_a_pod_runs_with_the_environment_of_its_spec(kubelet: Running) -> None:
     assert status["ready"]
     assert status["restartCount"] == 0
     done = kubelet.api.get("deployments", "web", kubelet.namespace)
-    eventually(lambda: condition(kubelet.api.get("deployments", "web", kubelet.namespace),
-                                 "Available").get("status") == "True")
+    eventually(
+        lambda: condition(kubelet.api.get("deployments", "web", kubelet.namespace), "Available").get("status") == "True"
+    )
     assert done["spec"]["replicas"] == 1
 
 
@@ -229,12 +258,17 @@ def test_a_missing_key_is_named(kubelet: Running) -> None:
 
 
 def test_a_volume_follows_its_config_map_and_the_environment_does_not(kubelet: Running) -> None:
-    kubelet.api.create("configmaps", {"metadata": {"name": "c"}, "data": {"ca.crt": "one", "E": "one"}},
-                       kubelet.namespace)
-    kubelet.deploy({"volumeMounts": [{"name": "v", "mountPath": "/etc/c"}],
-                    "envFrom": [{"configMapRef": {"name": "c"}}],
-                    "env": [{"name": "CA_FILE", "value": "/etc/c/ca.crt"}]},
-                   volumes=[{"name": "v", "configMap": {"name": "c"}}])
+    kubelet.api.create(
+        "configmaps", {"metadata": {"name": "c"}, "data": {"ca.crt": "one", "E": "one"}}, kubelet.namespace
+    )
+    kubelet.deploy(
+        {
+            "volumeMounts": [{"name": "v", "mountPath": "/etc/c"}],
+            "envFrom": [{"configMapRef": {"name": "c"}}],
+            "env": [{"name": "CA_FILE", "value": "/etc/c/ca.crt"}],
+        },
+        volumes=[{"name": "v", "configMap": {"name": "c"}}],
+    )
     env = kubelet.environment()
     assert kubelet.get(f"/file?{env['CA_FILE']}") == (200, "one")
     kubelet.api.patch("configmaps", "c", {"data": {"ca.crt": "two", "E": "two"}}, kubelet.namespace)
@@ -243,17 +277,20 @@ def test_a_volume_follows_its_config_map_and_the_environment_does_not(kubelet: R
 
 
 def test_a_volume_without_its_config_map_keeps_the_pod_from_starting(kubelet: Running) -> None:
-    kubelet.deploy({"volumeMounts": [{"name": "v", "mountPath": "/etc/c"}]},
-                   volumes=[{"name": "v", "configMap": {"name": "gone"}}])
+    kubelet.deploy(
+        {"volumeMounts": [{"name": "v", "mountPath": "/etc/c"}]}, volumes=[{"name": "v", "configMap": {"name": "gone"}}]
+    )
     assert kubelet.waiting("ContainerCreating") == (
-        'MountVolume.SetUp failed for volume "v" : configmap "gone" not found')
+        'MountVolume.SetUp failed for volume "v" : configmap "gone" not found'
+    )
 
 
 def test_a_process_that_ends_is_started_again_ever_later(kubelet: Running) -> None:
     kubelet.deploy({"image": "shell:1", "args": ["exit 3"]})
     assert kubelet.waiting("CrashLoopBackOff").startswith("back-off ")
-    status = eventually(lambda: found if (found := kubelet.pod()["status"]["containerStatuses"][0])[
-        "restartCount"] >= 2 else None)
+    status = eventually(
+        lambda: found if (found := kubelet.pod()["status"]["containerStatuses"][0])["restartCount"] >= 2 else None
+    )
     assert status["lastState"]["terminated"]["exitCode"] == 3
     assert json.loads(kubelet.get("/healthz")[1])["fault"].startswith("CrashLoopBackOff: back-off ")
 

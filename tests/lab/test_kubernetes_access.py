@@ -27,11 +27,15 @@ def account(cluster: Cluster, api: Api, namespace: str, *rules: Object) -> Api:
     """A client of a new service account that may do exactly that in the namespace."""
     api.create("serviceaccounts", {"metadata": {"name": "worker"}}, namespace)
     api.create("roles", {"metadata": {"name": "worker"}, "rules": list(rules)}, namespace)
-    api.create("rolebindings", {
-        "metadata": {"name": "worker"},
-        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "worker"},
-        "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": "worker"}],
-    }, namespace)
+    api.create(
+        "rolebindings",
+        {
+            "metadata": {"name": "worker"},
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "worker"},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": "worker"}],
+        },
+        namespace,
+    )
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
     answer = api.create("serviceaccounts", request, namespace, name="worker", subresource="token")
     return Api(_access(cluster, answer["status"]["token"]), user_agent="worker-agent/1.0")
@@ -64,8 +68,10 @@ def test_a_role_allows_what_it_names_and_nothing_else(cluster: Cluster, api: Api
     worker.patch("secrets", "mine", {"stringData": {"a": "b"}}, namespace)
     other = refusal(lambda: worker.get("secrets", "other", namespace))
     assert (other.code, other.reason) == (403, "Forbidden")
-    assert other.status["message"] == (f'secrets "other" is forbidden: {who} cannot get resource "secrets" in API '
-                                       f'group "" in the namespace "{namespace}"')
+    assert other.status["message"] == (
+        f'secrets "other" is forbidden: {who} cannot get resource "secrets" in API '
+        f'group "" in the namespace "{namespace}"'
+    )
     listing = refusal(lambda: worker.list("secrets", namespace))
     assert listing.status["message"].startswith(f"secrets is forbidden: {who} cannot list")
     only = worker.list("secrets", namespace, fieldSelector="metadata.name=mine")["items"]
@@ -80,7 +86,8 @@ def test_a_dry_run_needs_the_permission_of_the_real_thing(cluster: Cluster, api:
     refused = refusal(lambda: worker.patch("deployments", "web", {}, namespace, dryRun="All"))
     assert refused.status["message"] == (
         f'deployments.apps "web" is forbidden: User "system:serviceaccount:{namespace}:worker" cannot patch resource '
-        f'"deployments" in API group "apps" in the namespace "{namespace}"')
+        f'"deployments" in API group "apps" in the namespace "{namespace}"'
+    )
 
 
 def test_a_subresource_is_a_permission_of_its_own(cluster: Cluster, api: Api, namespace: str) -> None:
@@ -101,14 +108,19 @@ def test_everybody_may_ask_what_they_may_do(cluster: Cluster, api: Api, namespac
 
 def test_a_cluster_role_can_be_bound_in_one_namespace(cluster: Cluster, api: Api, namespace: str) -> None:
     worker = account(cluster, api, namespace)
-    api.create("clusterroles", {"metadata": {"name": f"{namespace}-reader"},
-                                "rules": [rule("", ["configmaps"], ["list"])]})
+    api.create(
+        "clusterroles", {"metadata": {"name": f"{namespace}-reader"}, "rules": [rule("", ["configmaps"], ["list"])]}
+    )
     assert refusal(lambda: worker.list("configmaps", namespace)).code == 403
-    api.create("rolebindings", {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": f"{namespace}-reader"},
-        "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}],
-    }, namespace)
+    api.create(
+        "rolebindings",
+        {
+            "metadata": {"name": "reader"},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": f"{namespace}-reader"},
+            "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}],
+        },
+        namespace,
+    )
     assert eventually(lambda: worker.can("list", "configmaps", namespace))
     assert not worker.can("list", "configmaps", "default")
 
@@ -119,8 +131,9 @@ def test_the_token_of_a_missing_account_is_not_issued(api: Api, namespace: str) 
     assert missing.status["message"] == 'serviceaccounts "nobody" not found'
 
 
-def test_the_log_names_user_verb_object_and_dry_run_and_holds_no_body(cluster: Cluster, api: Api,
-                                                                      namespace: str) -> None:
+def test_the_log_names_user_verb_object_and_dry_run_and_holds_no_body(
+    cluster: Cluster, api: Api, namespace: str
+) -> None:
     rules = rule("", ["secrets"], ["create", "get", "patch"])
     worker = account(cluster, api, namespace, rules)
     canary = "CANARY-in-a-body"
@@ -137,13 +150,19 @@ def test_the_log_names_user_verb_object_and_dry_run_and_holds_no_body(cluster: C
 
     seen = eventually(lambda: found if len(found := entries()) >= 4 else [])
     assert [(entry["verb"], entry["responseStatus"]["code"]) for entry in seen] == [
-        ("create", 201), ("get", 200), ("patch", 200), ("delete", 403)]
+        ("create", 201),
+        ("get", 200),
+        ("patch", 200),
+        ("delete", 403),
+    ]
     assert {(entry["objectRef"]["resource"], entry["objectRef"]["namespace"]) for entry in seen} == {
-        ("secrets", namespace)}
+        ("secrets", namespace)
+    }
     assert [entry["objectRef"].get("name") for entry in seen[1:]] == ["s", "s", "s"]
     assert "dryRun=All" in seen[2]["requestURI"]
     assert {(entry["level"], entry["stage"], entry["userAgent"]) for entry in seen} == {
-        ("Metadata", "ResponseComplete", "worker-agent/1.0")}
+        ("Metadata", "ResponseComplete", "worker-agent/1.0")
+    }
     assert canary not in log.read_text()
 
 
@@ -160,8 +179,16 @@ def owners(item: Object, *path: str) -> set[str]:
 
 
 def variable(name: str) -> list[str]:
-    return ["f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"main"}', "f:env",
-            f'k:{{"name":"{name}"}}', "f:value"]
+    return [
+        "f:spec",
+        "f:template",
+        "f:spec",
+        "f:containers",
+        'k:{"name":"main"}',
+        "f:env",
+        f'k:{{"name":"{name}"}}',
+        "f:value",
+    ]
 
 
 def test_the_owner_of_a_variable_is_who_wrote_it_last(api: Api, namespace: str) -> None:
@@ -174,8 +201,14 @@ def test_the_owner_of_a_variable_is_who_wrote_it_last(api: Api, namespace: str) 
     taken = set_env(api, namespace, "FIRST", "2")
     assert owners(taken, *variable("FIRST")) == {"keybuzz-lab"}  # from the User-Agent, where no manager is named
     assert owners(taken, *variable("ADDED")) == {"repair"}
-    gone = api.patch("deployments", "web", [{"op": "remove", "path": "/spec/template/spec/containers/0/env/0"}],
-                     namespace, kind="json", fieldManager="remover")
+    gone = api.patch(
+        "deployments",
+        "web",
+        [{"op": "remove", "path": "/spec/template/spec/containers/0/env/0"}],
+        namespace,
+        kind="json",
+        fieldManager="remover",
+    )
     assert owners(gone, *variable("ADDED")) == set()
 
 

@@ -21,7 +21,10 @@ from lab.processes import PROJECT, Processes
 from tests.lab.kubernetes_world import require, running_cluster
 
 VALUES = {
-    "vault_addr": "https://127.0.0.1:1", "vault_ca_pem": "pem", "vault_token": "scoped", "root_token": "root",
+    "vault_addr": "https://127.0.0.1:1",
+    "vault_ca_pem": "pem",
+    "vault_token": "scoped",
+    "root_token": "root",
     "spapi": {key: key for key in ("client_id", "client_secret", "application_id", "redirect_uri", "region")},
     "database": {"host": "h", "port": 1, "dbname": "d", "user": "u", "password": "p", "ca_pem": "pem"},
 }
@@ -76,8 +79,15 @@ def fake_go(folder: Path, version: str, *, modules: bool = True) -> Path:
 
 def built_by(folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
     env = {"PATH": f"{folder}:/usr/bin:/bin", "XDG_CACHE_HOME": str(cache), "HOME": str(cache)}
-    return subprocess.run([sys.executable, "-m", "lab.cluster.build"], cwd=PROJECT, env=env, text=True,
-                          capture_output=True, check=False, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "lab.cluster.build"],
+        cwd=PROJECT,
+        env=env,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def test_an_old_go_cannot_build_and_both_versions_are_named(tmp_path: Path) -> None:

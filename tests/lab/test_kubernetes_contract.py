@@ -87,7 +87,8 @@ def test_an_update_of_an_old_version_is_a_conflict(api: Api, namespace: str) -> 
     assert (lost.code, lost.reason) == (409, "Conflict")
     assert lost.status["message"] == (
         'Operation cannot be fulfilled on configmaps "settings": the object has been modified; please apply your '
-        "changes to the latest version and try again")
+        "changes to the latest version and try again"
+    )
     patch = {"metadata": {"resourceVersion": old["metadata"]["resourceVersion"]}, "data": {"a": "3"}}
     assert refusal(lambda: api.patch("configmaps", "settings", patch, namespace)).reason == "Conflict"
     assert api.get("configmaps", "settings", namespace)["data"] == {"a": "2"}
@@ -96,15 +97,18 @@ def test_an_update_of_an_old_version_is_a_conflict(api: Api, namespace: str) -> 
 def test_writing_what_is_there_makes_no_new_version(api: Api, namespace: str) -> None:
     made = api.create("configmaps", config(a="1"), namespace)
     version = made["metadata"]["resourceVersion"]
-    assert api.patch("configmaps", "settings", {"data": {"a": "1"}}, namespace)["metadata"][
-        "resourceVersion"] == version
+    assert (
+        api.patch("configmaps", "settings", {"data": {"a": "1"}}, namespace)["metadata"]["resourceVersion"] == version
+    )
     assert api.update("configmaps", made)["metadata"]["resourceVersion"] == version
 
 
 def test_a_merge_patch_removes_by_null_and_replaces_lists(api: Api, namespace: str) -> None:
     api.create("configmaps", config(a="1", b="2"), namespace)
     assert api.patch("configmaps", "settings", {"data": {"a": None, "c": "3"}}, namespace)["data"] == {
-        "b": "2", "c": "3"}
+        "b": "2",
+        "c": "3",
+    }
     api.create("deployments", deployment(), namespace)
     body = {"spec": {"template": {"spec": {"containers": [{"name": "other", "image": "x"}]}}}}
     changed = api.patch("deployments", "web", body, namespace)
@@ -145,10 +149,12 @@ def test_a_json_patch_is_applied_whole_or_not_at_all(api: Api, namespace: str) -
 def test_a_json_patch_appends_and_inserts_in_lists(api: Api, namespace: str) -> None:
     api.create("deployments", deployment(), namespace)
     at = "/spec/template/spec/containers/0/env"
-    steps = [{"op": "test", "path": f"{at}/0/name", "value": "FIRST"},
-             {"op": "add", "path": f"{at}/-", "value": {"name": "LAST", "value": "9"}},
-             {"op": "add", "path": "/spec/template/metadata/annotations", "value": {"a/b": "1"}},
-             {"op": "replace", "path": "/spec/template/metadata/annotations/a~1b", "value": "2"}]
+    steps = [
+        {"op": "test", "path": f"{at}/0/name", "value": "FIRST"},
+        {"op": "add", "path": f"{at}/-", "value": {"name": "LAST", "value": "9"}},
+        {"op": "add", "path": "/spec/template/metadata/annotations", "value": {"a/b": "1"}},
+        {"op": "replace", "path": "/spec/template/metadata/annotations/a~1b", "value": "2"},
+    ]
     changed = api.patch("deployments", "web", steps, namespace, kind="json")["spec"]["template"]
     assert [entry["name"] for entry in changed["spec"]["containers"][0]["env"]] == ["FIRST", "LAST"]
     assert changed["metadata"]["annotations"] == {"a/b": "2"}
@@ -177,22 +183,29 @@ def test_a_dry_run_answers_as_if_and_stores_nothing(api: Api, namespace: str) ->
 def _observed(api: Api, namespace: str) -> Object | None:
     found = api.get("deployments", "web", namespace)
     done = found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
-    settled = [entry for entry in found.get("status", {}).get("conditions", []) if entry["type"] == "Progressing"
-               and entry["reason"] == "NewReplicaSetAvailable"]
+    settled = [
+        entry
+        for entry in found.get("status", {}).get("conditions", [])
+        if entry["type"] == "Progressing" and entry["reason"] == "NewReplicaSetAvailable"
+    ]
     return found if done and settled else None
 
 
 def test_generation_counts_changes_of_the_spec_only(api: Api, namespace: str) -> None:
     assert api.create("deployments", deployment(), namespace)["metadata"]["generation"] == 1
-    assert api.patch("deployments", "web", {"metadata": {"labels": {"a": "b"}}}, namespace)["metadata"][
-        "generation"] == 1
+    assert (
+        api.patch("deployments", "web", {"metadata": {"labels": {"a": "b"}}}, namespace)["metadata"]["generation"] == 1
+    )
     assert set_env(api, namespace, "FIRST", "2")["metadata"]["generation"] == 2
     assert set_env(api, namespace, "FIRST", "2")["metadata"]["generation"] == 2
 
 
 def test_secrets_take_plain_values_and_keep_them_encoded(api: Api, namespace: str) -> None:
-    body = {"metadata": {"name": "login"}, "data": {"a": base64.b64encode(b"old").decode()},
-            "stringData": {"a": 'new "value"', "b": ""}}
+    body = {
+        "metadata": {"name": "login"},
+        "data": {"a": base64.b64encode(b"old").decode()},
+        "stringData": {"a": 'new "value"', "b": ""},
+    }
     made = api.create("secrets", body, namespace)
     assert "stringData" not in made
     assert {key: base64.b64decode(value) for key, value in made["data"].items()} == {"a": b'new "value"', "b": b""}
@@ -215,8 +228,10 @@ def test_the_selector_of_a_deployment_is_fixed_and_matches_its_pods(api: Api, na
     assert "field is immutable" in refusal(lambda: api.patch("deployments", "web", body, namespace)).status["message"]
     other = deployment("other")
     other["spec"]["template"]["metadata"]["labels"] = {"app": "third"}
-    assert "does not match template `labels`" in refusal(
-        lambda: api.create("deployments", other, namespace)).status["message"]
+    assert (
+        "does not match template `labels`"
+        in refusal(lambda: api.create("deployments", other, namespace)).status["message"]
+    )
 
 
 def test_a_mount_without_its_volume_is_refused(api: Api, namespace: str) -> None:
@@ -224,7 +239,8 @@ def test_a_mount_without_its_volume_is_refused(api: Api, namespace: str) -> None
     wrong["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "ca", "mountPath": "/ca"}]
     refused = refusal(lambda: api.create("deployments", wrong, namespace))
     assert refused.status["message"] == (
-        'Deployment.apps "web" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: Not found: "ca"')
+        'Deployment.apps "web" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: Not found: "ca"'
+    )
 
 
 def test_a_watch_tells_every_change_after_its_version(api: Api, namespace: str) -> None:
@@ -300,8 +316,7 @@ def test_the_official_client_works_unchanged(cluster: Cluster, namespace: str) -
     official_config.load_kube_config(str(cluster.kubeconfigs["admin"]), client_configuration=loaded)
     dynamic = DynamicClient(official.ApiClient(loaded))
     deployments = dynamic.resources.get(api_version="apps/v1", kind="Deployment")
-    made = deployments.create(body={"apiVersion": "apps/v1", "kind": "Deployment", **deployment()},
-                              namespace=namespace)
+    made = deployments.create(body={"apiVersion": "apps/v1", "kind": "Deployment", **deployment()}, namespace=namespace)
     assert made.spec.replicas == 1
     assert deployments.get(name="web", namespace=namespace).metadata.uid == made.metadata.uid
     with pytest.raises(official.ApiException) as missing:

@@ -43,8 +43,11 @@ def reason(item: Object) -> str:
 
 
 def rolled_out(item: Object) -> bool:
-    return bool(item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
-                and reason(item) == "NewReplicaSetAvailable" and condition(item, "Available")["status"] == "True")
+    return bool(
+        item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
+        and reason(item) == "NewReplicaSetAvailable"
+        and condition(item, "Available")["status"] == "True"
+    )
 
 
 def started(api: Api, namespace: str, **spec: Any) -> Object:
@@ -103,8 +106,12 @@ def test_a_rolling_update_keeps_the_old_pod_until_the_new_one_serves(api: Api, n
 
 def test_a_change_outside_the_template_makes_no_replica_set(api: Api, namespace: str) -> None:
     before = started(api, namespace)
-    api.patch("deployments", "web", {"metadata": {"annotations": {"note": "x"}},
-                                     "spec": {"progressDeadlineSeconds": 77}}, namespace)
+    api.patch(
+        "deployments",
+        "web",
+        {"metadata": {"annotations": {"note": "x"}}, "spec": {"progressDeadlineSeconds": 77}},
+        namespace,
+    )
     after = once(api, namespace, lambda item: item["status"]["observedGeneration"] == 2)
     assert after["metadata"]["annotations"][REVISION] == before["metadata"]["annotations"][REVISION]
     assert len(sets(api, namespace)) == 1
@@ -146,11 +153,22 @@ def test_a_rollout_that_does_not_progress_exceeds_its_deadline(api: Api, namespa
 
 
 def test_a_refused_pod_is_a_replica_failure(api: Api, namespace: str) -> None:
-    api.request("POST", f"/api/v1/namespaces/{namespace}/resourcequotas", body={
-        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}})
-    api.request("PATCH", f"/api/v1/namespaces/{namespace}/resourcequotas/full/status",
-                body={"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}},
-                content_type="application/merge-patch+json")
+    api.request(
+        "POST",
+        f"/api/v1/namespaces/{namespace}/resourcequotas",
+        body={
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "full"},
+            "spec": {"hard": {"pods": "0"}},
+        },
+    )
+    api.request(
+        "PATCH",
+        f"/api/v1/namespaces/{namespace}/resourcequotas/full/status",
+        body={"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}},
+        content_type="application/merge-patch+json",
+    )
     api.create("deployments", deployment(), namespace)
     failed = once(api, namespace, lambda item: condition(item, "ReplicaFailure"))
     found = condition(failed, "ReplicaFailure")

@@ -90,7 +90,7 @@ class Report:
         return {
             "format_version": FORMAT_VERSION,
             "generator": self.generator,
-            "generated_at": self.generated_at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "generated_at": self.generated_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "mode": self.mode,
             "verdict": self.verdict,
             "counts": counts([item for env in self.environments for item in env.items]),

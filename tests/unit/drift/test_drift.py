@@ -9,7 +9,6 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import (
     Fingerprints,
     Item,
@@ -72,7 +71,11 @@ def test_a_fingerprint_holds_no_length_prefix_or_plain_hash() -> None:
     secret = "s.CANARYabcdef"
     shown = Fingerprints().of(secret)
     assert len(shown) == len(Fingerprints().of("x" * 500))
-    for form in (secret[:4], hashlib.sha256(secret.encode()).hexdigest()[:12], base64.b64encode(secret.encode()).decode()):
+    for form in (
+        secret[:4],
+        hashlib.sha256(secret.encode()).hexdigest()[:12],
+        base64.b64encode(secret.encode()).decode(),
+    ):
         assert form not in shown
 
 

@@ -12,23 +12,33 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, write
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH, render
 
-NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/drift_report-1.0.schema.json").read_text())
 
 
 def raw(status: str, name: str = "vault_token/secret", **more: Any) -> dict[str, Any]:
-    return {"id": name, "check": name.split("/")[0], "address": "Secret a/b", "severity": "critical", "status": status, **more}
+    return {
+        "id": name,
+        "check": name.split("/", maxsplit=1)[0],
+        "address": "Secret a/b",
+        "severity": "critical",
+        "status": status,
+        **more,
+    }
 
 
 def test_the_document_is_what_its_schema_promises() -> None:
     report = build(
         [
-            {"name": "dev", "drift": [raw("in_sync"), raw("missing", "amazon_app/document", action="create")], "found": []},
+            {
+                "name": "dev",
+                "drift": [raw("in_sync"), raw("missing", "amazon_app/document", action="create")],
+                "found": [],
+            },
             {"name": "prod", "drift": [], "error": "stopped", "tenants": ["ecomlg-001"]},
         ],
         "audit",
@@ -98,14 +108,16 @@ def test_the_resume_of_a_repair_says_what_was_found_done_and_is_there_now() -> N
 
 def test_a_step_that_is_still_wrong_is_not_reported_as_done() -> None:
     report = build(
-        [{"name": "lab", "drift": [raw("empty", action="create")], "found": [raw("empty", action="create")]}], "repair", NOW
+        [{"name": "lab", "drift": [raw("empty", action="create")], "found": [raw("empty", action="create")]}],
+        "repair",
+        NOW,
     )
     row = next(line for line in render(report) if line.startswith("Vault token"))
     assert "created" not in row
 
 
 def test_an_entry_that_is_no_item_is_refused_by_name() -> None:
-    with pytest.raises(BadInputError, match="environment dev.*entry 0"):
+    with pytest.raises(BadInputError, match=r"environment dev.*entry 0"):
         build([{"name": "dev", "drift": [{"changed": True}]}], "audit", NOW)
 
 
