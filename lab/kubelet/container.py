@@ -135,8 +135,8 @@ class Container:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 # One system call, nothing that another thread could hold a lock on.
-                preexec_fn=_die_with_parent if _libc else None,
-            )  # noqa: PLW1509
+                preexec_fn=_die_with_parent if _libc else None,  # noqa: PLW1509
+            )
         return process, port
 
     def _watch_over(self, process: subprocess.Popen[bytes], port: int) -> None:

@@ -131,7 +131,7 @@ def test_no_buyers_data_reaches_the_database_or_any_report(healthy: Lab, playboo
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         tables = [name for (name,) in cursor.fetchall()]
         for table in tables:
-            cursor.execute(f'SELECT count(*) FROM "{table}" AS t WHERE t::text LIKE %s', ("%CANARY-BUYER%",))  # noqa: S608
+            cursor.execute(f'SELECT count(*) FROM "{table}" AS t WHERE t::text LIKE %s', ("%CANARY-BUYER%",))
             assert cursor.fetchone() == (0,), table
     assert not any("CANARY-BUYER" in text for text in places_of(run, "audit").values())
 

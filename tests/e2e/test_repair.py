@@ -104,7 +104,7 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
     assert (len(orders), len(items)) == (ORDER_COUNT, ITEM_COUNT) and ORDER_COUNT == 94
     columns = ("externalOrderId", "orderRef", "orderDate", "totalAmount", "currency", "orderStatus")
     order_names = ", ".join(f'"{name}"' for name in columns)
-    assert Counter(rows(world, f"SELECT {order_names} FROM orders")) == Counter(  # noqa: S608
+    assert Counter(rows(world, f"SELECT {order_names} FROM orders")) == Counter(
         tuple(order[name] for name in columns) for order in orders
     )
     item_columns = (
@@ -117,7 +117,7 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
         "lineStatus",
     )
     names = ", ".join(f'"{name}"' for name in item_columns)
-    assert Counter(rows(world, f"SELECT {names} FROM order_items")) == Counter(  # noqa: S608
+    assert Counter(rows(world, f"SELECT {names} FROM order_items")) == Counter(
         tuple(item[name] for name in item_columns) for item in items
     )
     stored_orders = {

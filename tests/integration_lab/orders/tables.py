@@ -21,7 +21,7 @@ def stored(world: AmazonWorld) -> tuple[list[dict[str, Any]], list[dict[str, Any
     ):
         names = list(example)
         columns = ", ".join(f'"{name}"' for name in names)
-        rows = world.query(f"SELECT {columns} FROM {table} ORDER BY {key}")  # noqa: S608 - names of the fixture
+        rows = world.query(f"SELECT {columns} FROM {table} ORDER BY {key}")
         tables.append([dict(zip(names, row, strict=True)) for row in rows])
     return tables[0], tables[1]
 

@@ -77,7 +77,7 @@ def test_nothing_of_buyers_and_no_token_reaches_the_database_or_its_log(world: A
     content = "".join(
         str(row[0])
         for name in names
-        for row in world.query(f'SELECT to_json(t)::text FROM "{name}" AS t')  # noqa: S608
+        for row in world.query(f'SELECT to_json(t)::text FROM "{name}" AS t')
     )
     log = world.database.log.read_text(errors="replace")
     assert "407-8949262-6149120" in content
