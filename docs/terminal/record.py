@@ -21,8 +21,9 @@ PROJECT = Path(__file__).parents[2]
 TARGET = Path(__file__).parent / "repair.svg"
 WIDTH = 100
 COMMANDS = [
-    "ansible-playbook audit_amazon.yml -e tenant=ecomlg-001",
+    "ansible-playbook repair_amazon.yml -e tenant=ecomlg-001 --check",
     "ansible-playbook repair_amazon.yml -e tenant=ecomlg-001",
+    "ansible-playbook audit_amazon.yml -e tenant=ecomlg-001",
 ]
 
 
@@ -41,11 +42,13 @@ def run(command: str) -> str:
 
 
 def tables_only(output: str) -> str:
-    """The report's part of the output: from its title to the end. The tasks above it are left out, and said to be."""
-    found = re.search(r"^\S*(AUDIT|REPAIR) of ", output, re.MULTILINE)
-    if found is None:
+    """The report's table and verdict. The tasks before and the details between are left out, and said to be."""
+    table = re.search(r"^\S*(?:AUDIT|CHECK|REPAIR) of .*?\n\s*\n", output, re.MULTILINE | re.DOTALL)
+    verdict = re.search(r"^\S*VERDICT .*$", output, re.MULTILINE)
+    if table is None or verdict is None:
         sys.exit(f"The run printed no report:\n{output[-2000:]}")
-    return "[… tasks left out]\n\n" + output[found.start() :]
+    details = "[… details left out]\n" if verdict.start() > table.end() else ""
+    return f"[… tasks left out]\n\n{table[0]}{details}{verdict[0]}"
 
 
 def main() -> None:

@@ -21,7 +21,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         result.update(self._execute_module(task_vars=task_vars))
-        # The report is shown here once, as lines; left in the result, a failed task would print it again as data.
         for line in result.pop("lines", []):
             display.display(line)
+        if result.get("failed"):
+            # A failed task prints its result: what the lines have said already is not said again as data.
+            for said in ("counts", "environments"):
+                result.pop(said, None)
         return result

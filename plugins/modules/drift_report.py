@@ -107,12 +107,12 @@ verdict:
 counts:
   description: How many items there are, by status and severity.
   type: dict
-  returned: success or drift
+  returned: success
   sample: {items: 12, drift: 1, unchecked: 0, by_status: {in_sync: 11, missing: 1}, by_severity: {high: 1}}
 environments:
   description: The verdict of each environment.
   type: dict
-  returned: success or drift
+  returned: success
   sample: {staging: drift}
 """
 

@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import closing
 
 import hvac
+import jsonschema
 import pytest
 
 from lab.amazon.fixture import CANCELLED_COUNT, ITEM_COUNT, ORDER_COUNT, expected_rows, known_rows
 from lab.world import World
 from tests.e2e.conftest import Lab
 from tests.e2e.evidence import Evidence
-from tests.e2e.playbooks import Playbooks
+from tests.e2e.playbooks import PROJECT, Playbooks
 
 TENANT = "ecomlg-001"
+SCHEMA = json.loads((PROJECT / "docs/schema/drift_report-1.0.schema.json").read_text())
 NAMESPACE = "keybuzz-backend-dev"
 # What each piece of the lab looks like to the collection when it is broken.
 PIECES: dict[str, set[str]] = {
@@ -80,6 +83,7 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
     check = playbooks.repair("--check", "--diff")
     assert check.code == 0, check.output
     assert check.pending() == ALL_PIECES
+    jsonschema.validate(check.report, SCHEMA)
     assert evidence.vault_writes(before) == []
     assert evidence.kubernetes_writes(before) == []
     assert evidence.sql_writes(before) == []
@@ -98,6 +102,7 @@ def test_the_whole_job_from_broken_to_proven(lab: Lab, evidence: Evidence, playb
     assert repair.code == 0, repair.output
     assert repair.report["verdict"] == "in_sync"
     assert repair.pending("found") == ALL_PIECES
+    jsonschema.validate(repair.report, SCHEMA)
     assert world.backend()[0] == 200
 
     orders, items = expected_rows()

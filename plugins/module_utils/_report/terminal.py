@@ -59,10 +59,15 @@ def _environment(environment: Environment, mode: str) -> list[str]:
 
 def _matrix(items: Sequence[Item]) -> list[str]:
     width = WIDTH - 34
+    titles = dict(STEPS)
     lines = [f"{'check':<{width}}  {'status':<18} {'repair':<12}".rstrip()]
-    for item in items:
-        action = "" if item.action == "none" else item.action
-        lines.append(f"{_mark(item)} {_shorten(item.id, width - 2):<{width - 2}}  {item.status:<18} {action}".rstrip())
+    for check in dict.fromkeys(item.check for item in items):
+        lines += _wrap(f"{check}: {titles.get(check, '')}".rstrip(": "), indent=0)
+        for item in items:
+            if item.check == check:
+                name = _shorten(item.id.removeprefix(f"{check}/"), width - 4)
+                action = "" if item.action == "none" else item.action
+                lines.append(f"  {_mark(item)} {name:<{width - 4}}  {item.status:<18} {action}".rstrip())
     return lines
 
 
