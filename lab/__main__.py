@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import http
+import os
 import shlex
 import sys
 import time
@@ -19,6 +20,7 @@ from lab.errors import LabError, UsageError
 from lab.world import World, directory_of
 
 _ALL = "all"
+_CLIENTS = ("hvac", "psycopg2")  # whose errors are no OSError, as those of requests are
 _DESCRIPTION = """\
 KeyBuzz's backend with its Vault, PostgreSQL, Kubernetes API and Amazon, on this machine.
 
@@ -45,6 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("interrupted; python -m lab down removes what is there", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read this has seen enough: python -m lab status | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        # Of a part that is sealed, stopped or out of order; anything else is a fault of the lab and shows itself.
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        said = (str(error).strip().splitlines() or [""])[0]
+        print(f"a part of the lab does not do as it should: {type(error).__name__}: {said}", file=sys.stderr)
+        print("python -m lab up opens a sealed Vault, and starts a lab anew of which a part is dead", file=sys.stderr)
         return 1
     return status
 

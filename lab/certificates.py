@@ -10,6 +10,8 @@ with Amazon's authority is wrong, and has to fail.
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +55,15 @@ class Authority:
         certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         write_private(key, issued.private_key_pem.bytes())
         return certificate, key
+
+    def verifies(self, port: int) -> bool:
+        """Whether a server on that loopback port shows a certificate of this authority. Raises OSError if not."""
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=2) as plain,
+            trust.wrap_socket(plain, server_hostname="127.0.0.1"),
+        ):
+            return True
 
 
 def authority(directory: Path, name: str) -> Authority:

@@ -16,6 +16,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ _ACCOUNTS = ("postgres", "nobody")  # whose right to do nothing root's lab borro
 
 # The server's socket is called by a port; as nothing else lies in that folder, any will do.
 _SOCKET = ".s.PGSQL.5432"
+_LONGEST_SOCKET = 107  # bytes of a path; unix(7), sun_path, without the zero at its end
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def binaries() -> Path:
 def private_folder(directory: Path) -> Path:
     """The lab's folder outside its directory; known by name alone, so that it is found again after a crash."""
     mark = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()).resolve() / f"keybuzz-lab-{mark}"
+    folder = Path(tempfile.gettempdir()).resolve() / f"keybuzz-lab-{mark}"
+    if len(os.fsencode(folder / _SOCKET)) > _LONGEST_SOCKET:
+        return Path("/tmp").resolve() / folder.name  # noqa: S108 - made with mkdir(0700), which refuses a trap
+    return folder
 
 
 def _answers(postgres: Postgres) -> bool:
@@ -185,9 +190,11 @@ def _copy_server(bin_folder: Path, folder: Path) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():  # the programs find it through a path relative to their own
         shutil.copytree(libraries, folder / libraries.name)
-    for path in (folder / package.name, *(folder / package.name).rglob("*"), folder / libraries.name):
-        if path.is_dir():
-            path.chmod(0o755)
+    # Whoever installed it may have kept it to themselves (umask 077).
+    for top in (folder / package.name, folder / libraries.name):
+        for path in (top, *top.rglob("*")):
+            if path.exists() and not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
     return folder / package.name / "pginstall" / "bin"
 
 

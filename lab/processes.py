@@ -66,6 +66,7 @@ class Processes:
         self.directory = directory
         self._file = directory / "processes.json"
         self._lock = threading.Lock()
+        self._closed = False
 
     def spawn(
         self,
@@ -86,6 +87,8 @@ class Processes:
         log.touch(mode=0o600)
         account = pwd.getpwnam(user) if user else None
         with log.open("ab") as output, self._lock:
+            if self._closed:
+                raise PartFailed(f"{name} was not started: the lab is being stopped")
             try:
                 started = subprocess.Popen(
                     list(argv),
@@ -133,20 +136,25 @@ class Processes:
     def log(self, name: str) -> Path:
         return self.directory / "logs" / f"{name}.log"
 
+    def close(self) -> None:
+        """From now on nothing is started here: threads that are still at it get PartFailed."""
+        with self._lock:
+            self._closed = True
+
     def stop_everything(self) -> int:
         """Ends every process of this lab, recorded or only marked, and their children. Returns how many."""
-        recorded = [process for record in self.records() if (process := record.process()) is not None]
-        left = {member for process in recorded for member in family(process)}
+        roots = [process for record in self.records() if (process := record.process()) is not None]
         ended: set[psutil.Process] = set()
         give_up = time.monotonic() + 20
-        # A part may start a child between the look and the signal: look again until nothing is left.
-        while left := left | set(marked(self.directory)):
+        # A part may start a child between the look and the signal: look again until nothing is left. The children
+        # of those that are only marked count too: PostgreSQL's write their title over the mark.
+        while left := {member for process in [*roots, *marked(self.directory)] for member in family(process)}:
             if time.monotonic() > give_up:
                 pids = ", ".join(str(process.pid) for process in left)
                 raise LabError(f"these processes of the lab cannot be ended: {pids}; end them by hand")
             end(left, patience=1.0)  # nothing they could still write is kept
             ended |= left
-            left = set()
+            roots = []
         return len(ended)
 
     def _others(self, name: str) -> list[Record]:

@@ -20,6 +20,7 @@ OTHER_TENANT = "switaa-002"  # known, never connected: "known tenants" means mor
 SELLER_ID = "A12BCIS2R7HD4D"
 OTHER_SELLER_ID = "A3SWITAA00LAB2"
 MARKETPLACE = "A13V1IB3VIYZZH"  # Amazon.fr
+OTHER_MARKETPLACE = "A1PA6795UKMFR9"  # Amazon.de
 REGION = "eu-west-1"  # of SP-API's European endpoint
 OWNER = "owner@ecomlg.example"
 OTHER_OWNER = "owner@switaa.example"
@@ -73,11 +74,14 @@ class Seed:
             {
                 "tenant": tenant,
                 "seller_id": seller,
-                "marketplace_ids": [MARKETPLACE],
+                "marketplace_ids": marketplaces,
                 "refresh_token": self.refresh_tokens[tenant],
                 "fixture": TENANT if tenant == TENANT else None,
             }
-            for tenant, seller in ((TENANT, SELLER_ID), (OTHER_TENANT, OTHER_SELLER_ID))
+            for tenant, seller, marketplaces in (
+                (TENANT, SELLER_ID, [MARKETPLACE]),
+                (OTHER_TENANT, OTHER_SELLER_ID, [MARKETPLACE, OTHER_MARKETPLACE]),
+            )
         ]
 
     def canaries(self) -> dict[str, str]:

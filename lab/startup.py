@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import folder, openbao, postgres, seed
 from lab.certificates import authority, write_private
 from lab.errors import LabError, PartFailed
-from lab.processes import MARK, Processes, accepts, free_port, wait_until
+from lab.processes import MARK, Processes, free_port, wait_until
 from lab.world import World, save, state_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 _PSQL = Path(__file__).with_name("psql.py")
+_PORT_TAKEN = "address already in use"  # EADDRINUSE as Go and Python word it
 
 
 class _Progress:
@@ -59,10 +62,13 @@ def up(directory: Path, say: Say) -> World:
             progress.line("cleaned", "what an earlier lab has left here")
         folder.sign(directory)
         try:
-            world = _start(directory, progress)
-        except BaseException:
-            Processes(directory).stop_everything()
-            raise
+            world = _start_or_stop(directory, progress)
+        except PartFailed as error:
+            if _PORT_TAKEN not in str(error).lower():
+                raise
+            progress.line("port", "taken by somebody else between its choice and its use: all is started once more")
+            folder.clear(directory)
+            world = _start_or_stop(directory, progress)
         progress.line("lab", f"is up in {directory}")
         return world
 
@@ -104,17 +110,29 @@ def _living(directory: Path, progress: _Progress) -> World | None:
         dead = world.dead_parts()
     except (LabError, KeyError):
         return None
+    try:
+        sealed = not dead and world.vault_is_sealed()
+    except (OSError, ValueError, http.client.HTTPException):  # it listens, but does not answer
+        dead = ["Vault (OpenBao)"]
     if dead:
         progress.line("dead", f"{', '.join(dead)}: the lab is started anew")
         return None
-    if world.vault_is_sealed():
+    if sealed:
         openbao.unseal(world.vault)
         progress.line("vault", "was sealed, is open again")
     return world
 
 
-def _start(directory: Path, progress: _Progress) -> World:
+def _start_or_stop(directory: Path, progress: _Progress) -> World:
     processes = Processes(directory)
+    try:
+        return _start(directory, processes, progress)
+    except BaseException:
+        processes.stop_everything()
+        raise
+
+
+def _start(directory: Path, processes: Processes, progress: _Progress) -> World:
     (directory / "secrets").mkdir(mode=0o700)
     (directory / "logs").mkdir(mode=0o700)
     folder.note_outside(directory, postgres.private_folder(directory))
@@ -147,9 +165,16 @@ def _start(directory: Path, progress: _Progress) -> World:
 
     # Four servers that do not know of each other; then what stands on all of them.
     with ThreadPoolExecutor(max_workers=4) as pool:
-        vault_start, database_start = pool.submit(vault), pool.submit(database)
-        cluster_start, amazon_start = pool.submit(kubernetes), pool.submit(amazon)
-    _raise_all([vault_start, database_start, cluster_start, amazon_start])
+        try:
+            vault_start, database_start = pool.submit(vault), pool.submit(database)
+            cluster_start, amazon_start = pool.submit(kubernetes), pool.submit(amazon)
+            starts: list[Future[Any]] = [vault_start, database_start, cluster_start, amazon_start]
+            wait(starts)
+        except BaseException:  # Ctrl-C: what the four have begun ends now, not when it is ready
+            processes.close()
+            processes.stop_everything()
+            raise
+    _raise_all(starts)
     in_vault, backend_token = vault_start.result()
     in_database, in_cluster, in_amazon = database_start.result(), cluster_start.result(), amazon_start.result()
     _install(in_cluster, in_vault, backend_token, in_database, drawn)
@@ -215,7 +240,8 @@ def _start_amazon(directory: Path, processes: Processes, drawn: seed.Seed) -> di
     processes.spawn("amazon", [sys.executable, "-m", "lab.amazon", "--config", str(config)])
     wait_until(
         "the simulator of Amazon",
-        lambda: accepts(port) and accepts(admin_port),
+        # Not only whether somebody listens: it binds both ports before it serves one, with a certificate of ours.
+        lambda: trust.verifies(port),
         timeout=30,
         log=processes.log("amazon"),
         alive=lambda: processes.alive("amazon"),
@@ -245,10 +271,7 @@ def _start_backend(
 
     port = free_port()
     (directory / "pods").mkdir(mode=0o700)
-    psql = directory / "bin" / "psql"
-    psql.parent.mkdir()
-    psql.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({str(_PSQL)!r}, run_name='__main__')\n")
-    psql.chmod(0o755)
+    psql = write_psql(directory / "bin" / "psql")
     # What the image brings; all that a repair is about comes from the Deployment.
     image = Image(
         argv=backend.argv(backend.node_binary()),
@@ -278,6 +301,15 @@ def _start_backend(
         "namespace": objects.BACKEND_NAMESPACE,
         "deployment": objects.DEPLOYMENT,
     }
+
+
+def write_psql(program: Path) -> Path:
+    """The psql of the backend's image, as a program of that path."""
+    program.parent.mkdir()
+    # Not as the first line's interpreter: its path may hold a space, or be longer than the kernel reads.
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I {shlex.quote(str(_PSQL))} "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def _install(

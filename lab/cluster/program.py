@@ -48,8 +48,12 @@ def cache_folder() -> Path:
     """Where builds are kept: one folder for each version and source."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG rule: a relative path there is to be ignored.
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "keybuzz-amazon" / "kube"
+    if base.startswith("/"):
+        return Path(base) / "keybuzz-amazon" / "kube"
+    try:
+        return Path.home() / ".cache" / "keybuzz-amazon" / "kube"
+    except RuntimeError:
+        raise CannotBuild("there is no home folder to keep the build in: set HOME or XDG_CACHE_HOME") from None
 
 
 def _build_folder() -> Path:
@@ -62,7 +66,10 @@ def _build_folder() -> Path:
 
 def built() -> Path | None:
     """The program built from exactly these sources, or None."""
-    program = _build_folder() / PROGRAM
+    try:
+        program = _build_folder() / PROGRAM
+    except CannotBuild:
+        return None
     return program if os.access(program, os.X_OK) else None
 
 
@@ -127,8 +134,14 @@ def _run(argv: Sequence[str], doing: str, say: Callable[[str], None], started: f
 @contextlib.contextmanager
 def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """One build at a time for each cache folder; a second one waits, visibly."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / ".lock").open("w")
+    except OSError as error:
+        raise CannotBuild(
+            f"{folder} cannot be written ({error.strerror}): name another cache folder in XDG_CACHE_HOME"
+        ) from error
+    with opened as lock:
         waited = 0.0
         while True:
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import socket
 import sys
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def main() -> int:
 
 
 async def _serve(given: argparse.Namespace) -> int:
+    try:
+        door = socket.create_server(("127.0.0.1", given.port), backlog=256)
+    except OSError as error:
+        print(f"lab.emulator: cannot listen on 127.0.0.1:{given.port}: {error.strerror}", file=sys.stderr)
+        return 1
     storage = Storage()
     registry = Registry(storage)
     for name in FIRST_NAMESPACES:
@@ -42,8 +48,6 @@ async def _serve(given: argparse.Namespace) -> int:
     uvicorn_server = uvicorn.Server(
         uvicorn.Config(
             server.application,
-            host="127.0.0.1",
-            port=given.port,
             ssl_certfile=str(given.cert_file),
             ssl_keyfile=str(given.key_file),
             log_level="warning",
@@ -54,7 +58,7 @@ async def _serve(given: argparse.Namespace) -> int:
         )
     )
     controllers = asyncio.create_task(Controllers(registry).run())
-    serving = asyncio.create_task(uvicorn_server.serve())
+    serving = asyncio.create_task(uvicorn_server.serve([door]))
     while not uvicorn_server.started and not serving.done():
         await asyncio.sleep(0.01)
     if uvicorn_server.started:

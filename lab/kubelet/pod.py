@@ -83,11 +83,8 @@ class Pod:
 
     # -- its thread ----------------------------------------------------------
     def _run(self) -> None:
-        try:
-            self._bind()
-        except ApiError as error:
-            print(f"{self.name}: not bound: {error}", flush=True)
-            return
+        while not self._bind() and not self._terminating:
+            self._news.wait(REPORT_RETRY)
         for container in self.containers:
             container.start()
         reported: Object | None = None
@@ -113,9 +110,10 @@ class Pod:
             self._remove()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _bind(self) -> None:
+    def _bind(self) -> bool:
+        """Whether it is this node's now; otherwise it is to be asked for again, as a scheduler does."""
         if self.object["spec"].get("nodeName"):
-            return
+            return True
         target = {"apiVersion": "v1", "kind": "Node", "name": self._config().node}
         binding = {
             "apiVersion": "v1",
@@ -129,7 +127,12 @@ class Pod:
             if error.code == 404:
                 self.forget()
             elif error.code != 409:  # 409: bound before, by this node's earlier life
-                raise
+                print(f"{self.name}: not bound: {error}", flush=True)
+                return False
+        except (OSError, HTTPException) as error:
+            print(f"{self.name}: not bound: {type(error).__name__}", flush=True)
+            return False
+        return True
 
     def _report(self, status: Object) -> bool:
         if self._gone.is_set():

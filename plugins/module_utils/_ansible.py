@@ -32,8 +32,8 @@ def run_module(module: Any, check: str, work: Callable[[Protect], Outcome]) -> N
         protect(module, secrets)
 
     secret_options = [name for name, spec in module.argument_spec.items() if spec.get("no_log")]
-    remember(module.params.get(name) for name in secret_options)
     try:
+        remember(module.params.get(name) for name in secret_options)
         outcome = work(remember)
     except KeybuzzError as error:
         _answer_failure(module, check, error)
@@ -45,6 +45,7 @@ def run_module(module: Any, check: str, work: Callable[[Protect], Outcome]) -> N
             msg=f"Unexpected {type(error).__name__} at {place}. Its text is withheld because it may hold a secret. "
             "Please report it with this line: https://github.com/keybuzz/keybuzz.amazon/issues",
             drift=[],
+            remaining=[],
             verdict="error",
         )
         return
@@ -96,7 +97,8 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
     )
     if module.check_mode and not isinstance(error, BadInputError):
         module.exit_json(**result(Outcome(items=(item,), changed=False), check_mode=True))
-    module.fail_json(msg=str(error), drift=[item.as_dict()], verdict="error")
+    found_out = [item.as_dict()]
+    module.fail_json(msg=str(error), drift=found_out, remaining=found_out, verdict="error")
 
 
 def argument_spec(*parts: Mapping[str, Mapping[str, Any]], **own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -23,13 +23,13 @@ blank out every message that speaks of them. They are not shown either."""
 
 def forms(secret: str) -> set[str]:
     """The secret and the reversible forms in which servers and libraries repeat it."""
-    raw = secret.encode()
+    raw = secret.encode(errors="surrogateescape")  # as Python reads bytes of the environment that are no text
     return {
         secret,
         base64.b64encode(raw).decode(),
         base64.urlsafe_b64encode(raw).decode(),
-        urllib.parse.quote(secret, safe=""),
-        urllib.parse.quote_plus(secret),
+        urllib.parse.quote(raw, safe=""),
+        urllib.parse.quote_plus(raw),
         json.dumps(secret)[1:-1],
     }
 

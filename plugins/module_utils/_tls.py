@@ -179,7 +179,8 @@ def probe(host: str, port: int, ca_pem: str, *, timeout: float = 10.0, url: str 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # Node.js' own minimum since version 12
     context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST
-    context.load_verify_locations(cadata=ca_pem)
+    # The blocks alone: text between them may be in any language, which Python refuses and Node.js does not mind.
+    context.load_verify_locations(cadata="\n".join(block.group() for block in BLOCK.finditer(ca_pem)))
     try:
         with (
             socket.create_connection((host, port), timeout=timeout) as plain,
@@ -193,6 +194,8 @@ def probe(host: str, port: int, ca_pem: str, *, timeout: float = 10.0, url: str 
         reason = str(error.reason or "")
         not_tls = any(word in reason for word in NOT_TLS)
         return Probe(address, "not_tls" if not_tls else "handshake", f"ERR_SSL_{reason}" if reason else None)
+    except UnicodeError:  # what stands in the URL cannot be a host name
+        return Probe(address, "unknown_host", "ENOTFOUND")
     except OSError as error:
         kind = next((kind for kind in BELOW_TLS if isinstance(error, kind)), OSError)
         return Probe(address, *BELOW_TLS[kind])

@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - keybuzz.amazon._vault
   - keybuzz.amazon._postgresql
   - keybuzz.amazon._amazon
+  - keybuzz.amazon._amazon_documents
 requirements:
   - python-amazon-sp-api >= 2.1.30
 options:
@@ -96,33 +97,6 @@ options:
         SQL that adds it.
     type: bool
     default: false
-  vault_mount:
-    description:
-      - Mount of the key-value engine (version 2) that holds the documents.
-    type: str
-    default: secret
-  app_path:
-    description:
-      - Path of the application's document, below O(vault_mount).
-    type: str
-    default: keybuzz/amazon_spapi/app
-  tenant_path:
-    description:
-      - Path of the tenant's document, below O(vault_mount). C({tenant}) stands for O(tenant).
-    type: str
-    default: keybuzz/tenants/{tenant}/amazon_spapi
-  app_document_keys:
-    description:
-      - Names of the keys in the application's document where they differ from the usual C(client_id),
-        C(client_secret), C(application_id), C(redirect_uri), C(region).
-    type: dict
-    default: {}
-  tenant_document_keys:
-    description:
-      - Names of the keys in the tenant's document where they differ from the usual C(refresh_token), C(seller_id),
-        C(marketplace_id), C(region), C(created_at).
-    type: dict
-    default: {}
   tenants_table:
     description:
       - Table with one row a tenant, V(table) or V(schema.table).

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - keybuzz.amazon._vault
   - keybuzz.amazon._postgresql
   - keybuzz.amazon._amazon
+  - keybuzz.amazon._amazon_documents
 requirements:
   - python-amazon-sp-api >= 2.1.30
 options:
@@ -49,7 +50,8 @@ options:
     type: str
   refresh_token_file:
     description:
-      - File that holds the refresh token, on the machine the module runs on. It wins over O(refresh_token).
+      - File that holds the refresh token, on the machine the module runs on. It wins over O(refresh_token). It is read
+        only if no refresh token that works is stored.
       - Falls back to the environment variable E(AMAZON_REFRESH_TOKEN_FILE).
     type: path
   authorization_code:
@@ -57,6 +59,8 @@ options:
       - The parameter C(spapi_oauth_code) of the address Amazon sent the seller back to. It can be exchanged once,
         within five minutes. In check mode it is not.
       - Used if no refresh token works. Needs O(oauth_state).
+      - Falls back to the environment variable E(AMAZON_AUTHORIZATION_CODE). Prefer it where the module runs on the
+        controller; the code then never becomes a variable of Ansible.
     type: str
   oauth_state:
     description:
@@ -119,33 +123,6 @@ options:
         have one.
     type: bool
     default: false
-  vault_mount:
-    description:
-      - Mount of the key-value engine (version 2) that holds the documents.
-    type: str
-    default: secret
-  app_path:
-    description:
-      - Path of the application's document, below O(vault_mount).
-    type: str
-    default: keybuzz/amazon_spapi/app
-  tenant_path:
-    description:
-      - Path of the tenant's document, below O(vault_mount). C({tenant}) stands for O(tenant).
-    type: str
-    default: keybuzz/tenants/{tenant}/amazon_spapi
-  app_document_keys:
-    description:
-      - Names of the keys in the application's document where they differ from the usual C(client_id),
-        C(client_secret), C(application_id), C(redirect_uri), C(region).
-    type: dict
-    default: {}
-  tenant_document_keys:
-    description:
-      - Names of the keys in the tenant's document where they differ from the usual C(refresh_token), C(seller_id),
-        C(marketplace_id), C(region), C(created_at).
-    type: dict
-    default: {}
   tenants_table:
     description:
       - Table with one row a tenant, V(table) or V(schema.table).
@@ -182,12 +159,12 @@ EXAMPLES = r"""
     marketplace_id: A13V1IB3VIYZZH
   register: connection
 
-- name: After the seller agreed, with the parameters of the address Amazon led back to
+# The parameters of the address Amazon led back to. Type before: export AMAZON_AUTHORIZATION_CODE=<spapi_oauth_code>
+- name: After the seller agreed
   keybuzz.amazon.amazon_tenant_connect:
     tenant: ecomlg-001
     marketplace_id: A13V1IB3VIYZZH
     seller_id: "{{ selling_partner_id }}"
-    authorization_code: "{{ spapi_oauth_code }}"
     oauth_state: "{{ state }}"
 
 - name: Disconnect a tenant
@@ -200,8 +177,9 @@ RETURN = r"""
 status:
   description:
     - V(connected); V(disconnected) with O(state=absent); V(reauthorize) when only the seller can help; V(blocked) when
-      the application's credentials are missing or refused; V(unknown) when Amazon did not answer (the last two in check
-      mode only, as they fail a repair).
+      the application's credentials are missing or refused; V(unknown) when Amazon did not answer, when the given token
+      cannot be read, or when the tenant's document is deleted and has to be brought back first. The last two come in
+      check mode only, as a repair fails of them or settles them.
     - In check mode V(connected) means that nothing stands in its way.
   returned: success
   type: str
@@ -290,7 +268,7 @@ ARGUMENT_SPEC = argument_spec(
     state={"type": "str", "choices": ["present", "absent"], "default": "present"},
     refresh_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN"])},
     refresh_token_file={"type": "path", "no_log": False, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN_FILE"])},
-    authorization_code={"type": "str", "no_log": True},
+    authorization_code={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_AUTHORIZATION_CODE"])},
     oauth_state={"type": "str", "no_log": False},
     oauth_state_lifetime={"type": "int", "default": 3600},
     marketplace_id={"type": "str"},
@@ -312,7 +290,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
-        required_by={"authorization_code": ["oauth_state"]},
     )
 
     def work(protect: Protect) -> Outcome:

@@ -26,6 +26,8 @@ attributes:
       - The report file is written in check mode too.
   diff_mode:
     support: none
+    details:
+      - Nothing is changed, so there is no difference to show.
 options:
   environments:
     description:

@@ -72,7 +72,9 @@ options:
         type: str
         required: true
       value:
-        description: Plain value. It is shown in results; give secrets by O(env[].secret_key_ref).
+        description:
+          - Plain value. It is shown in results, unless name or value look like a secret's; give secrets by
+            O(env[].secret_key_ref).
         type: str
       secret_key_ref:
         description: Key of a Secret in the same namespace. It has to exist when the reference is added.
@@ -179,7 +181,7 @@ options:
         type: path
         required: true
       content:
-        description: What the file must hold. A private key is refused.
+        description: What the file must hold. It is public. A private key is refused and masked.
         type: str
       content_file:
         description: File, on the host this module runs on, with what the file must hold.
@@ -227,6 +229,8 @@ options:
     description:
       - Wait until the rollout is complete, and fail if it fails or does not end in time. Waits for a rollout that was
         going on already, too.
+      - A rollout that had failed before the module was called, and that needs no change here, gets 330 seconds to
+        recover, because what its pods lacked can have been repaired elsewhere.
     type: bool
     default: true
   wait_timeout:

@@ -89,7 +89,7 @@ options:
     default: keybuzz/tenants/+/amazon_spapi
   policy_name:
     description:
-      - Name of the policy. By default the value of O(namespace).
+      - Name of the policy. By default the value of O(namespace). In lower case, as Vault stores it.
     type: str
   policy:
     description:
@@ -164,7 +164,8 @@ options:
   vault_bootstrap_token:
     description:
       - Token that may write the policy and the role. Used for nothing else, and only if one of them differs.
-      - Without it a policy or role that differs gives a V(blocked) item whose hint is the command for an administrator.
+      - Without it a policy or role that differs is reported and not written; the item's hint is the command for an
+        administrator.
       - Falls back to the environment variable E(VAULT_BOOTSTRAP_TOKEN).
     type: str
   vault_bootstrap_token_file:

@@ -46,6 +46,8 @@ class Evidence:
         self.kubernetes_log = Path(state["kubernetes"]["audit_log"])
         self.postgres_log = Path(state["postgres"]["log"])
         self.repair_role = state["postgres"]["users"]["repair"]
+        self.backend_role = state["postgres"]["users"]["backend"]
+        self.backend_policy = state["backend"]["namespace"]
         self.amazon = Control(state["amazon"]["admin_url"])
 
     def mark(self) -> Marks:
@@ -86,6 +88,40 @@ class Evidence:
             log.seek(since.postgres)
             lines = [line for line in log if "keybuzz_repair" in line or "keybuzz_audit" in line]
         return [match.group(1).upper() for line in lines if (match := SQL_WRITES.search(line))]
+
+    def dry_runs(self, since: Marks) -> list[str]:
+        """``verb resource/name`` of every dry run, which takes the same permission as the write it stands for."""
+        asked = [entry for entry in _json_lines(self.kubernetes_log, since.kubernetes) if entry.get("objectRef")]
+        return [
+            f"{entry['verb']} {entry['objectRef'].get('resource')}/{entry['objectRef'].get('name')}"
+            for entry in asked
+            if "dryRun=All" in entry.get("requestURI", "")
+        ]
+
+    def callers(self, since: Marks) -> dict[str, set[str]]:
+        """Who asked each server, the lab's own parts left out: policies of Vault tokens, accounts, database roles.
+
+        The backend's token is left out as well: whoever checks it asks Vault about it with the token itself.
+        """
+        policies = {
+            policy
+            for entry in _json_lines(self.vault_log, since.vault)
+            for policy in entry.get("auth", {}).get("policies") or ()
+        }
+        users = {
+            entry.get("user", {}).get("username", "") for entry in _json_lines(self.kubernetes_log, since.kubernetes)
+        }
+        roles = set(re.findall(r"user=(keybuzz_\w+)", self._postgres_since(since)))
+        return {
+            "vault": policies - {"default", self.backend_policy},
+            "kubernetes": {user.rpartition(":")[2] for user in users if ":keybuzz-ops:" in user},
+            "postgres": roles - {self.backend_role},
+        }
+
+    def _postgres_since(self, since: Marks) -> str:
+        with self.postgres_log.open(errors="replace") as log:
+            log.seek(since.postgres)
+            return log.read()
 
     def amazon_calls(self, since: Marks) -> Counter[str]:
         """How often each of Amazon's operations was called by anyone but the backend."""

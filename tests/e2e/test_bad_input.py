@@ -134,3 +134,28 @@ def test_one_environment_that_cannot_be_looked_at_does_not_hide_the_other(
     verdicts = {env["name"]: env["verdict"] for env in run.report["environments"]}  # type: ignore[attr-defined]
     assert run.code == 2
     assert verdicts["lab"] == "in_sync" and verdicts["broken"] in {"incomplete", "error"}
+
+
+def test_a_repair_that_stops_says_why_in_the_report_and_fails_whatever_fail_on_says(
+    healthy: Lab, playbooks: Playbooks
+) -> None:
+    healthy("break", "vault-token-secret", "vault-addr")
+    run = playbooks.repair("-e", '{"vault_ca_content": "no certificate"}', "-e", "fail_on=never")
+    assert run.code == 2
+    assert run.report["verdict"] == "error"
+    environment = run.report["environments"][0]  # type: ignore[index]
+    assert "backend_access/config/vault-ca is blocked" in environment["error"]
+    assert "Not finished: " in (run.folder / "repair_report.md").read_text()
+    # The step before has written; what the report calls the state is the state after that.
+    assert run.statuses()["vault_token/secret"] == "in_sync"
+    assert run.statuses()["backend_access/env/VAULT_ADDR"] == "missing"
+
+
+def test_what_is_not_set_is_named_together_and_what_was_looked_at_is_kept(healthy: Lab, playbooks: Playbooks) -> None:
+    run = playbooks.audit("-e", "pg_host=", "-e", "pg_user=")
+    assert run.code == 2
+    assert "pg_host (PGHOST), pg_user (PGUSER)" in run.report["environments"][0]["error"]  # type: ignore[index]
+    run = playbooks.audit(tenant="nobody-404")
+    assert run.code == 2
+    assert run.report["verdict"] == "error"
+    assert run.statuses()["vault_token/secret"] == "in_sync"

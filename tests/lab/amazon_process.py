@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import trustme
 
 from lab.amazon.control import Control
 from lab.errors import LabError
+from lab.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 FRANCE = "A13V1IB3VIYZZH"
@@ -74,12 +74,6 @@ class Simulator:
         return self.endpoint.removeprefix("https://")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _certificates(directory: Path) -> tuple[Path, Path, Path]:
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1", "localhost")
@@ -98,8 +92,8 @@ def configuration(
     """A complete configuration with new certificates and free ports, and the CA file."""
     ca_file, certfile, keyfile = _certificates(directory)
     config = {
-        "port": _free_port(),
-        "admin_port": _free_port(),
+        "port": free_port(),
+        "admin_port": free_port(),
         "certfile": str(certfile),
         "keyfile": str(keyfile),
         "client_id": "amzn1.application-oa2-client.lab",

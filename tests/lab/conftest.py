@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ def core_world() -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="lab-core-") as place:
         folder = Path(place).resolve() / "lab"
         try:
-            yield World.up(folder, say=lambda _: None)
+            world = World.up(folder, say=lambda _: None)
+            if os.environ.get("LAB_REQUIRE_APISERVER") == "1":
+                assert world.cluster.kind == "kube-apiserver", world.cluster.why
+            yield world
         finally:
             startup.down(folder, lambda _: None)

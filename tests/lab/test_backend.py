@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from lab import backend, seed, startup
+from lab import backend, seed
 from lab.cluster import objects
 from lab.processes import free_port
 from lab.world import World
@@ -34,13 +34,8 @@ REPORTED = "10.0.0.150:8200"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with tempfile.TemporaryDirectory(prefix="lab-backend-") as place:
-        folder = Path(place).resolve() / "lab"
-        try:
-            yield World.up(folder, say=lambda _: None)
-        finally:
-            startup.down(folder, lambda _: None)
+def world(core_world: World) -> World:
+    return core_world
 
 
 @pytest.fixture(scope="module")

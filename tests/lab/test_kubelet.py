@@ -19,9 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.cluster import Api, Cluster
+from lab.cluster import Api, ApiError, Cluster
 from lab.kubelet.config import Config, Image, Service
 from lab.kubelet.environment import ConfigError, expand, resolve
+from lab.kubelet.pod import Pod
 from lab.kubelet.volumes import within
 from lab.processes import Processes, free_port, wait_until
 from tests.lab import kubernetes_world as world
@@ -331,3 +332,26 @@ def test_a_killed_kubelet_takes_its_processes_along_and_the_next_one_starts_them
     kubelet.start()
     eventually(lambda: kubelet.get("/") == (200, "up"))
     assert eventually(lambda: kubelet.pod()["status"]["containerStatuses"][0]["restartCount"]) == 1
+
+
+class BusyServer(Api):
+    """An API server that is too busy twice before it binds a pod."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def create(self, resource: str, body: Object, namespace: str | None = None, **_: Any) -> Object:
+        self.asked += 1
+        if self.asked == 1:
+            raise ApiError("POST", "/binding", 429, {"reason": "TooManyRequests"})
+        if self.asked == 2:
+            raise ConnectionResetError
+        return {}
+
+
+def test_a_pod_whose_binding_met_a_busy_server_is_bound_at_the_next_try(tmp_path: Path) -> None:
+    server = BusyServer()
+    config = Config(kubeconfig=tmp_path, folder=tmp_path, logs=tmp_path, images={}, services=[])
+    item = {"metadata": {"name": "web", "namespace": "n", "uid": "u"}, "spec": {"containers": []}}
+    pod = Pod(server, lambda: config, item)
+    assert [pod._bind() for _ in range(3)] == [False, False, True]

@@ -116,6 +116,24 @@ def test_a_machine_without_go_is_told_where_it_comes_from(monkeypatch: pytest.Mo
         kube_program.find_go()
 
 
+def test_a_cache_that_cannot_be_written_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    done = built_by(fake_go(tmp_path / "bin", "go1.26.0"), tmp_path / "cache")
+    assert done.returncode == 3
+    assert "cannot be written (Not a directory): name another cache folder in XDG_CACHE_HOME" in done.stderr
+
+
+def test_an_account_without_a_home_folder_has_no_build_and_takes_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert choose().kind == "emulator"
+    with pytest.raises(kube_program.CannotBuild, match="set HOME or XDG_CACHE_HOME"):
+        kube_program.cache_folder()
+
+
 @pytest.mark.lab
 @pytest.mark.parametrize("kind", ["kube-apiserver", "emulator"])
 def test_the_healthy_world_lets_repair_mend_by_name_and_audit_only_look(tmp_path: Path, kind: str) -> None:

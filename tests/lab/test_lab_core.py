@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from lab import openbao, pieces, seed
+from lab.__main__ import main
 from lab.processes import marked
 from lab.world import World
 
@@ -58,6 +59,19 @@ def test_a_sealed_vault_is_opened_by_up_and_keeps_what_it_held(world: World) -> 
     after = kv.read_secret_version(seed.APP_PATH, mount_point=seed.MOUNT, raise_on_deleted_version=True)
     assert after["data"] == before["data"]
     assert not openbao.unseal(world.vault)
+
+
+def test_commands_that_meet_a_sealed_vault_say_what_opens_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_DIR", str(world.directory))
+    world.vault.client().sys.seal()
+    try:
+        assert [main([*words]) for words in (["status"], ["break", "app-creds"], ["heal"])] == [1, 1, 1]
+        assert capsys.readouterr().err.count("python -m lab up opens a sealed Vault") == 3
+    finally:
+        assert main(["up"]) == 0
+    assert pieces.broken(world) == []
 
 
 def test_every_file_with_a_secret_is_private_and_no_other_file_holds_one(world: World) -> None:

@@ -52,7 +52,7 @@ def access(params: Mapping[str, Any], protect: Protect) -> Access:
     default = Path(DEFAULT_KUBECONFIG).expanduser()
     if given or default.is_file() or not os.environ.get("KUBERNETES_SERVICE_HOST"):
         return _from_kubeconfig(str(given or default), params, protect)
-    return _from_pod(params)
+    return _from_pod(params, protect)
 
 
 def bad(what: str, answered: str, remedy: str) -> BadInputError:
@@ -69,7 +69,7 @@ def _from_host(params: Mapping[str, Any]) -> Access:
     return Access(server, pool(server, tls_context(params.get("ca_cert"), None)), lambda: f"Bearer {token}")
 
 
-def _from_pod(params: Mapping[str, Any]) -> Access:
+def _from_pod(params: Mapping[str, Any], protect: Protect) -> Access:
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     token_file, authority = SERVICE_ACCOUNT / "token", params.get("ca_cert") or str(SERVICE_ACCOUNT / "ca.crt")
@@ -77,7 +77,7 @@ def _from_pod(params: Mapping[str, Any]) -> Access:
         raise bad(server, f"{token_file} does not exist", "Mount a service account token, or give a kubeconfig.")
     # Read on each request: the kubelet rotates the file.
     connections = pool(server, tls_context(authority, None))
-    return Access(server, connections, lambda: f"Bearer {token_file.read_text().strip()}")
+    return Access(server, connections, masked(lambda: f"Bearer {token_file.read_text().strip()}", protect))
 
 
 def _from_kubeconfig(paths: str, params: Mapping[str, Any], protect: Protect) -> Access:
@@ -100,12 +100,24 @@ def _from_kubeconfig(paths: str, params: Mapping[str, Any], protect: Protect) ->
 
         return by_library(found, params, protect)
     else:
-        authorization = found.authorization
+        authorization = masked(found.authorization, protect)
     context = tls_context(params.get("ca_cert") or found.ca_file, found.ca_data)
     if not params.get("api_key"):
         _present_certificate(context, found)
     connections = pool(found.server, context, server_name=found.tls_server_name, proxy=found.proxy_url)
     return Access(found.server, connections, authorization)
+
+
+def masked(authorization: Callable[[], str | None], protect: Protect) -> Callable[[], str | None]:
+    """The same header, masked each time it is read: a token file may hold another token by then."""
+
+    def header() -> str | None:
+        value = authorization()
+        if value:
+            protect([value, value.partition(" ")[2]])
+        return value
+
+    return header
 
 
 def tls_context(ca_file: str | None, ca_data: bytes | None) -> ssl.SSLContext:
@@ -133,6 +145,9 @@ def tls_context(ca_file: str | None, ca_data: bytes | None) -> ssl.SSLContext:
             "it holds no PEM certificate",
             "Give the cluster's CA in PEM form.",
         ) from None
+    except OSError as error:  # after ssl.SSLError, which is one
+        answered = error.strerror or "it cannot be read"
+        raise bad(f"the API server with ca_cert {ca_file}", answered, "Give a PEM file.") from None
     return context
 
 

@@ -14,13 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|_PASS\b|_PWD\b|\bDSN|DATABASE_URL"
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|BEARER|JWT|COOKIE|API_?KEY|ACCESS_?KEY|_KEY\b|_PASS\b|_PWD\b"
+    r"|_SALT\b|\bDSN|_DSN\b|DATABASE_URL"
 )
+SECRET_VALUE = re.compile(r"hv[bsr]\.|s\.[A-Za-z0-9]{20}|Atz[ra]\||amzn1\.oa2-cs\.|eyJ|-----BEGIN [A-Z ]*PRIVATE KEY")
+"""How tokens of Vault and Amazon, JSON Web Tokens and private keys begin."""
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """A name that speaks of a secret, or a URL with a password in it."""
-    if SECRET_NAME.search(name.upper()):
+    """A name that speaks of a secret, the beginning of a known kind of token, or a URL with a password in it."""
+    if SECRET_NAME.search(name.upper()) or SECRET_VALUE.match(value.strip()):
         return True
     try:
         return urlsplit(value).password is not None

@@ -142,7 +142,7 @@ def _wanted(observed: Observed, desired: Desired, variable: Variable) -> tuple[I
         return _kept(item, after, insecure), at[0]
     found = arrival(variable.name, observed.env_from, observed.sources) if entry is None else None
     if found and variable.source is None and found.value == (variable.value or ""):
-        return _kept(replace(item, reason=f"It arrives {found.place}."), found.place, insecure), None
+        return _arriving(observed, variable, item, found, insecure), None
     missing = _missing_reference(observed, desired, variable)
     if missing:
         return replace(item, status="blocked", before=shown(entry), reason=missing[0], hint=missing[1]), None
@@ -152,6 +152,17 @@ def _wanted(observed: Observed, desired: Desired, variable: Variable) -> tuple[I
         return replace(item, status="missing", action="create", before=before, reason=why), None
     why = "The variable arrives with another value." if found else "The variable has another value or source."
     return replace(item, status="drifted", action="update", before=before, reason=why), at[0] if at else None
+
+
+def _arriving(observed: Observed, variable: Variable, item: Item, found: Arrival, insecure: bool) -> Item:
+    """The item of a variable that arrives by ``envFrom`` as wanted, unless a source nobody could read overrides it."""
+    later = observed.env_from[observed.env_from.index(found.source) + 1 :]
+    problems = unseen(variable.name, later, observed.sources)
+    if not problems:
+        return _kept(replace(item, reason=f"It arrives {found.place}."), found.place, insecure)
+    reason = f"It arrives {found.place}, unless a later source overrides it: {'; '.join(problems)}."
+    hint = "Allow get on these sources, or set the variable in env, where it wins."
+    return replace(item, status="unknown", before="unknown", reason=reason, hint=hint)
 
 
 def _before(entry: Mapping[str, Any] | None, wanted: Variable) -> str:

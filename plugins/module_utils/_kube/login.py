@@ -13,7 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.access import Access, Protect, bad, requirement
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.access import (
+    Access,
+    Protect,
+    bad,
+    masked,
+    requirement,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.kubeconfig import Kubeconfig
 
 
@@ -40,12 +46,9 @@ def by_library(found: Kubeconfig, params: Mapping[str, Any], protect: Protect) -
 
     def authorization() -> str | None:
         with _quiet():
-            value = _header(settings)
-        if value:
-            protect([value, value.partition(" ")[2]])
-        return value
+            return _header(settings)
 
-    return Access(found.server, RESTClientObject(settings).pool_manager, authorization)
+    return Access(found.server, RESTClientObject(settings).pool_manager, masked(authorization, protect))
 
 
 def _header(settings: Any) -> str | None:

@@ -139,23 +139,27 @@ def _mount(observed: Observed, wanted: ConfigMount) -> tuple[Item, ListEdit, Lis
     )
     volume = next((one for one in volumes if one.get("name") == name), None)
     at = [index for index, one in enumerate(mounts) if str(one.get("mountPath")).rstrip("/") == path]
-    refused = _refused(volume, [mounts[index] for index in at], wanted)
+    over = [index for index, one in enumerate(mounts) if str(one.get("mountPath")) == f"{path}/{wanted.key}"]
+    refused = _refused(volume, [mounts[index] for index in at], [mounts[index] for index in over], wanted)
     if refused:
         item = replace(item, status="blocked", before=_seen(volume), reason=refused[0], hint=refused[1])
         return item, ListEdit(), ListEdit()
     # A ConfigMap is mounted read only by the kubelet whatever readOnly says, so an old mount without it stays.
     whole = bool(at) and not mounts[at[0]].get("subPath") and not mounts[at[0]].get("subPathExpr")
-    if volume is not None and whole:
+    if volume is not None and whole and not over:
         return replace(item, before=item.after), ListEdit(), ListEdit()
     new_volume = ListEdit(appended=({"name": name, "configMap": {"name": wanted.config_map}},))
     mount = {"name": name, "mountPath": path, "readOnly": True}
     new_mount = ListEdit(replaced={at[0]: mount}) if at else ListEdit(appended=(mount,))
-    if at:
+    if whole:
+        new_mount = ListEdit()
+    if over or (at and not whole):
+        alone = mounts[over[0] if over else at[0]]
         item = replace(
             item,
             status="drifted",
             action="update",
-            before=f"subPath {mounts[at[0]].get('subPath')} at {path}",
+            before=f"subPath {alone.get('subPath') or alone.get('subPathExpr')} at {alone.get('mountPath')}",
             reason="It is mounted by subPath, which never sees a change of the ConfigMap.",
             owner=owner_of(observed.metadata, in_container(observed.container_name, "f:volumeMounts", mounted(path))),
         )
@@ -167,13 +171,16 @@ def _mount(observed: Observed, wanted: ConfigMount) -> tuple[Item, ListEdit, Lis
             before=_seen(volume),
             reason="The directory is not mounted; Node.js starts with a warning at most and trusts nothing more.",
         )
-    return item, ListEdit() if volume is not None else new_volume, ListEdit() if whole else new_mount
+    return item, ListEdit() if volume is not None else new_volume, new_mount.joined(ListEdit(removed=tuple(over)))
 
 
 def _refused(
-    volume: Mapping[str, Any] | None, at_path: list[Mapping[str, Any]], wanted: ConfigMount
+    volume: Mapping[str, Any] | None,
+    at_path: list[Mapping[str, Any]],
+    over_file: list[Mapping[str, Any]],
+    wanted: ConfigMount,
 ) -> tuple[str, str] | None:
-    """Reason and hint when name or path belong to something else, or when the volume leaves the file out."""
+    """Reason and hint when name, path or file belong to something else, or when the volume leaves the file out."""
     source = (volume or {}).get("configMap") or {}
     if volume is not None and source.get("name") != wanted.config_map:
         return (
@@ -191,6 +198,13 @@ def _refused(
             return (
                 f"The path {wanted.mount_path} is taken by volume {mount.get('name')}.",
                 "Choose another mount_path (and set NODE_EXTRA_CA_CERTS accordingly).",
+            )
+    for mount in over_file:
+        if mount.get("name") != wanted.volume:
+            return (
+                f"The file {mount.get('mountPath')} is covered by volume {mount.get('name')}: the container would read "
+                "that, not the ConfigMap.",
+                "Remove that mount from the Deployment, or choose another mount_path.",
             )
     return None
 

@@ -22,6 +22,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment im
     container_index,
     read_deployment,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import looks_secret
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import explicit, referenced, same
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import written
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import pods_needed
@@ -53,6 +54,9 @@ class Look:
         desired = self._desired
         found = deployment or read_deployment(self._client, desired.namespace, desired.deployment)
         observed = Observed(found, container_index(found, desired.container))
+        plain = [(str(entry.get("name")), str(entry.get("value") or "")) for entry in observed.env]
+        plain += [(variable.name, variable.value or "") for variable in desired.env]
+        self._protect([value for name, value in plain if looks_secret(name, value)])
         namespace = desired.namespace
         sources = {name: self._source(namespace, *name) for name in needed_sources(observed, desired)}
         config_maps = {
@@ -106,6 +110,7 @@ class Look:
         if text is None:
             return Content(None, "No content was given.", "Give content, content_file or content_from.")
         if examine_pem(text) == "pem_private_key":
+            self._protect([text])
             probe = Probe(wanted.verify_url or "(no server)", "pem_private_key")
             return Content(None, f"The content is refused: {probe.sentence}.", probe.remedy)
         return Content(text, probe=self._handshake(wanted.verify_url, text) if wanted.verify_url else None)

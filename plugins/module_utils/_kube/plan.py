@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,8 +47,11 @@ class Plan:
         return tuple(item for item in self.items if item.status == "blocked" and item.id != ROLLOUT)
 
 
-def plan(observed: Observed, desired: Desired) -> Plan:
+def plan(observed: Observed, desired: Desired, *, written: Iterable[str] = ()) -> Plan:
     """Compare. Pure: nothing is read or written here.
+
+    :param written: ConfigMaps that this run has written already, in a try whose patch then lost a race. Pods may have
+        started with what they held before.
 
     If any item is blocked, nothing at all may be written: a Deployment that is half as wanted would roll out for
     nothing. The other items keep their status, lose their action, and name what they wait for.
@@ -63,10 +66,11 @@ def plan(observed: Observed, desired: Desired) -> Plan:
     operations = _operations(observed, env, env_from, mounts.volumes, mounts.mounts)
     items = [*wanted, *absent, *forbidden, *sources, *mounts.items]
     if desired.restart_for or desired.config_mounts:
-        restart = plan_restart(observed, desired, writing=mounts.contents, template_changes=bool(operations))
+        writing = {*mounts.contents, *written}
+        restart = plan_restart(observed, desired, writing=writing, template_changes=bool(operations))
         items.append(restart)
         if restart.action == "restart" or operations:
-            operations += _mark(observed, marks(observed, desired, writing=bool(mounts.contents)))
+            operations += _mark(observed, marks(observed, desired, writing=bool(writing)))
     precondition = {
         "uid": observed.metadata.get("uid"),
         "generation": observed.metadata.get("generation"),

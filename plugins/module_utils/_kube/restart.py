@@ -15,9 +15,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Status
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
@@ -86,10 +85,10 @@ def pods_needed(observed: Observed, desired: Desired) -> bool:
     return any(time is not None and time > made for time in times)
 
 
-def plan_restart(observed: Observed, desired: Desired, *, writing: Mapping[str, Any], template_changes: bool) -> Item:
+def plan_restart(observed: Observed, desired: Desired, *, writing: Collection[str], template_changes: bool) -> Item:
     """The item ``backend_access/restart``.
 
-    :param writing: ConfigMaps that the same run writes.
+    :param writing: ConfigMaps that the same run writes or has written.
     :param template_changes: the pod template changes anyway, and with it every pod.
     """
     item = Item(

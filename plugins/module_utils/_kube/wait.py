@@ -28,10 +28,13 @@ def wait_for_rollout(
     *,
     generation: int,
     timeout: float,
+    recovering: bool = False,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> tuple[Rollout, Mapping[str, Any]]:
     """Read until the rollout is complete, has failed, is paused, or ``timeout`` seconds are over.
+
+    :param recovering: it had failed before anybody waited, so that alone is no reason to give up.
 
     Returns the last verdict and the Deployment it was made from; a verdict that is still ``progressing`` means that
     the time was up.
@@ -42,7 +45,7 @@ def wait_for_rollout(
         deployment = read()
         found = verdict(deployment, generation=generation)
         left = end - clock()
-        if found.state != "progressing" or left <= 0:
+        if not (found.state == "progressing" or (recovering and found.state == "failed")) or left <= 0:
             return found, deployment
         pause(min(step, left))
         step = min(step * GROWTH, LONGEST_PAUSE)

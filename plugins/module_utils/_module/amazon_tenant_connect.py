@@ -16,7 +16,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Outcome, pending
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, StaleError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    StaleError,
+    UnreachableError,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_documents as documents
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import tenant_disconnect, tenant_grant, tenant_plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import marketplaces, sellers
@@ -109,13 +113,19 @@ def _connect(call: Call, row: Mapping[str, Any] | None) -> Outcome:
         timeout=call.params["amazon_timeout"],
     )
     examined = tenant_grant.examine(lwa, app, content, _offered(call), call.protect, may_exchange=not call.check_mode)
+    if examined.grant.kind == "consent" and content.document.state == "soft_deleted":
+        why = "The tenant's document is deleted, and whether the token in it works can be seen when it is back."
+        examined = replace(examined, grant=tenant_plan.Grant("deleted", why))
     fingerprints = Fingerprints()
     desired = _desired(call, content, row, examined.grant)
-    observed = tenant_plan.Observed(call.tenant, content, row, examined.grant, app.document.address)
+    asked = _consent(call, app, desired) if examined.grant.kind == "consent" else {}
+    observed = tenant_plan.Observed(
+        call.tenant, content, row, examined.grant, app.document.address, asked.get("consent_url")
+    )
     items = tenant_plan.plan(
         replace(observed, document=found) if undeleted else observed, desired, call.row_address, fingerprints
     )
-    facts = _facts(call, app, observed, desired)
+    facts = _facts(observed, desired) | asked
     warnings = list(examined.warnings)
     if call.check_mode:
         return Outcome(items, changed=bool(pending(items)), facts=facts, warnings=tuple(warnings))
@@ -123,11 +133,12 @@ def _connect(call: Call, row: Mapping[str, Any] | None) -> Outcome:
         raise examined.failure
     if examined.grant.kind in {"unproven", "app_missing"}:
         documents.require_app(app, "client_id", "client_secret")
-    if examined.grant.kind == "new":
-        warnings += _participation(call, app, lwa, examined.grant, desired)
     changed = undeleted
     if examined.grant.kind in tenant_plan.USABLE:
-        changed = _write_document(call, observed, desired) or changed
+        if examined.grant.kind == "new" or "marketplace_id" in tenant_plan.document_changes(observed, desired):
+            warnings += _participation(call, app, lwa, examined.grant, desired)
+        written, observed = _write_document(call, app, lwa, observed, desired)
+        changed = written or changed
         changed = _write_row(call, observed, desired) or changed
         content = documents.read_tenant(call.vault, call.place, call.protect) if changed else content
         after = replace(observed, document=content, row=_row(call.database, call.table, call.params, call.where))
@@ -168,12 +179,17 @@ def _disconnect(call: Call, row: Mapping[str, Any]) -> Outcome:
     return Outcome(items, changed=True, facts=facts)
 
 
-def _write_document(call: Call, observed: tenant_plan.Observed, desired: tenant_plan.Desired) -> bool:
-    """Write what differs, keeping what is not ours. A lost race is read and compared again."""
+def _write_document(
+    call: Call, app: documents.Content, lwa: LwaClient, observed: tenant_plan.Observed, desired: tenant_plan.Desired
+) -> tuple[bool, tenant_plan.Observed]:
+    """Write what differs, keeping what is not ours. After a lost race everything is looked at anew.
+
+    :returns: whether a version was written, and what the decision rested on in the end.
+    """
     for remaining in reversed(range(TRIES)):
         changes = tenant_plan.document_changes(observed, desired)
         if not changes:
-            return False
+            return False, observed
         named = {call.place.tenant_keys[key]: value for key, value in changes.items()}
         try:
             kv.write_merged(
@@ -182,18 +198,31 @@ def _write_document(call: Call, observed: tenant_plan.Observed, desired: tenant_
         except kv.CasMismatch as error:
             if not remaining:
                 raise StaleError(error.doing, error.address, error.answered, error.remedy) from None
-            observed = replace(observed, document=documents.read_tenant(call.vault, call.place, call.protect))
+            observed = _looked_at_anew(call, app, lwa, observed)
         else:
-            return True
-    return False
+            return True, observed
+    raise AssertionError("a document is written or fails")
+
+
+def _looked_at_anew(
+    call: Call, app: documents.Content, lwa: LwaClient, observed: tenant_plan.Observed
+) -> tenant_plan.Observed:
+    """Somebody else has written the document. A token of theirs that works is kept, as any stored one is."""
+    content, ours = documents.read_tenant(call.vault, call.place, call.protect), observed.grant
+    if content.values.get("refresh_token") in {None, ours.token}:
+        return replace(observed, document=content)
+    offered = replace(_offered(call), token=lambda: ours.token, code=None)
+    examined = tenant_grant.examine(lwa, app, content, offered, call.protect, may_exchange=False)
+    if examined.failure is not None:
+        raise examined.failure
+    return replace(observed, document=content, grant=examined.grant)
 
 
 def _write_row(call: Call, observed: tenant_plan.Observed, desired: tenant_plan.Desired) -> bool:
     if not tenant_plan.row_changes(observed, desired):
         return False
     with connection.transaction(call.database, "writing the tenant's row in", call.where) as cursor:
-        if observed.row is None:
-            tenants.create(cursor, call.table, call.tenant, desired.row)
+        if observed.row is None and tenants.create(cursor, call.table, call.tenant, desired.row):
             return True
         return tenants.write(cursor, call.table, call.tenant, desired.row)
 
@@ -212,7 +241,14 @@ def _participation(
         timeout=call.params["amazon_timeout"],
     )
     with closing(partner):
-        return sellers.check_participation(sellers.participations(partner), market.id, partner.endpoint)
+        try:
+            rows = sellers.participations(partner)
+        except UnreachableError as error:
+            # The seller has agreed, and a code has no second use: his token is stored rather than thrown away.
+            if not grant.exchanged:
+                raise
+            return (f"Whether the seller sells in {market.id} could not be checked: {error.answered}.",)
+        return sellers.check_participation(rows, market.id, partner.endpoint)
 
 
 def _offered(call: Call) -> tenant_grant.Offered:
@@ -220,7 +256,7 @@ def _offered(call: Call) -> tenant_grant.Offered:
     call.protect([code])
     return tenant_grant.Offered(
         tenant=call.tenant,
-        token=vault.given_token(call.params, "refresh_token", call.protect),
+        token=lambda: tenant_grant.given(call.params, call.protect),
         code=code or None,
         state=call.params.get("oauth_state") or None,
         lifetime=call.params["oauth_state_lifetime"],
@@ -281,21 +317,31 @@ def _unnamed(option: str, remedy: str) -> BadInputError:
     )
 
 
-def _facts(
-    call: Call, app: documents.Content, observed: tenant_plan.Observed, desired: tenant_plan.Desired
-) -> dict[str, object]:
-    kind = observed.grant.kind
-    status = {"consent": "reauthorize", "app_refused": "blocked", "app_missing": "blocked", "unproven": "blocked"}
-    facts: dict[str, object] = {
-        "status": status.get(kind, "unknown" if kind == "unknown" else "connected"),
+STATUS: Mapping[tenant_plan.GrantKind, str] = {
+    "kept": "connected",
+    "new": "connected",
+    "exchange": "connected",
+    "unproven": "blocked",
+    "deleted": "unknown",
+    "app_missing": "blocked",
+    "app_refused": "blocked",
+    "consent": "reauthorize",
+    "unknown": "unknown",
+}
+
+
+def _facts(observed: tenant_plan.Observed, desired: tenant_plan.Desired) -> dict[str, object]:
+    return {
+        "status": STATUS[observed.grant.kind],
         "seller_id": desired.document.get("seller_id"),
         "marketplace_id": desired.document["marketplace_id"],
         "region": desired.document["region"],
         "display_name": desired.row.get("displayName"),
         "document_version": observed.document.document.version,
     }
-    if kind == "consent":
-        central = call.params.get("amazon_seller_central")
-        central = central or marketplaces.marketplace(desired.document["marketplace_id"]).seller_central
-        facts |= tenant_grant.consent_facts(app, call.tenant, central, time.time(), call.params)
-    return facts
+
+
+def _consent(call: Call, app: documents.Content, desired: tenant_plan.Desired) -> dict[str, str]:
+    central = call.params.get("amazon_seller_central")
+    central = central or marketplaces.marketplace(desired.document["marketplace_id"]).seller_central
+    return tenant_grant.consent_facts(app, call.tenant, central, time.time(), call.params)

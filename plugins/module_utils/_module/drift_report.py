@@ -64,6 +64,7 @@ def write(report: Report, path: str) -> None:
     :raises BadInputError: the folder cannot be written.
     """
     target = Path(path)
+    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -72,6 +73,8 @@ def write(report: Report, path: str) -> None:
             stream.write("\n")
         Path(temporary).replace(target)
     except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
         raise BadInputError(
             "writing", path, error.strerror or type(error).__name__, "Give a path in a folder that can be written."
         ) from error

@@ -37,6 +37,8 @@ Protect = Callable[[Iterable[str | None]], None]
 
 TRIES = 4
 """How often a lost race is planned anew before it is reported."""
+RECOVERY = 330.0
+"""Seconds that pods get to recover: kubelets wait at most 300 s before they start a container again."""
 
 
 class NotAppliedError(BlockedError):
@@ -96,18 +98,21 @@ def _repair(client: KubeClient, desired: Desired, protect: Protect) -> Outcome:
     # What check mode predicts has happened by now, or will not.
     desired = replace(desired, restart_for=tuple(replace(one, will_change=False) for one in desired.restart_for))
     first: tuple[Item, ...] | None = None
-    wrote = False
+    written: set[str] = set()
     for tries_left in reversed(range(TRIES)):
         look = Look(client, desired, protect)
         observed = look.observe()
-        made = plan(observed, desired)
+        made = plan(observed, desired, written=written)
         first = first or made.items
         if made.refusals:
-            _refuse(made.refusals, Outcome(first, changed=wrote, remaining=made.items, facts=_facts(observed, desired)))
+            _refuse(
+                made.refusals,
+                Outcome(first, changed=bool(written), remaining=made.items, facts=_facts(observed, desired)),
+            )
         try:
             for name, values in made.contents.items():
                 write_config_map(client, desired.namespace, name, observed.config_maps[name], values)
-                wrote = True
+                written.add(name)
             deployment = _patched(client, desired, made)
             break
         except Conflict as error:
@@ -119,8 +124,8 @@ def _repair(client: KubeClient, desired: Desired, protect: Protect) -> Outcome:
                     "Find out who writes it (kubectl get --show-managed-fields), then run again.",
                 ) from None
     again = Look(client, desired, protect)
-    remaining, facts, failed = _waited(client, desired, again, deployment or observed.deployment)
-    outcome = Outcome(first or (), changed=wrote or bool(made.patch), remaining=remaining, facts=facts)
+    remaining, facts, failed = _waited(client, desired, again, deployment or observed.deployment, new=bool(made.patch))
+    outcome = Outcome(first or (), changed=bool(written or made.patch), remaining=remaining, facts=facts)
     if failed is not None:
         raise RolloutFailedError(
             "waiting for the rollout of", failed.address, failed.reason.rstrip("."), failed.hint, outcome
@@ -136,15 +141,22 @@ def _patched(client: KubeClient, desired: Desired, made: Plan, *, dry_run: bool 
 
 
 def _waited(
-    client: KubeClient, desired: Desired, look: Look, deployment: Mapping[str, Any]
+    client: KubeClient, desired: Desired, look: Look, deployment: Mapping[str, Any], *, new: bool
 ) -> tuple[tuple[Item, ...], dict[str, object], Item | None]:
-    """Wait for the rollout and look again: what is left, the facts, and the rollout's item if it did not end well."""
+    """Wait for the rollout and look again: what is left, the facts, and the rollout's item if it did not end well.
+
+    :param new: this run has started the rollout. One that had failed before may yet succeed: what its pods lacked can
+        have been repaired elsewhere (a document in Vault), and the Deployment says so only when they are ready.
+    """
     state = verdict(deployment)
-    if desired.wait and state.state == "progressing":
+    recovering = state.state == "failed" and not new
+    if desired.wait and (state.state == "progressing" or recovering):
+        patience = RECOVERY if recovering else deadline(deployment)
         state, deployment = wait_for_rollout(
             lambda: read_deployment(client, desired.namespace, desired.deployment),
             generation=int(deployment["metadata"].get("generation") or 0),
-            timeout=desired.wait_timeout if desired.wait_timeout is not None else deadline(deployment),
+            timeout=desired.wait_timeout if desired.wait_timeout is not None else patience,
+            recovering=recovering,
         )
     after = look.observe(deployment)
     remaining = plan(after, desired).items

@@ -125,11 +125,10 @@ def _store_in(cursor: Cursor, work: Import, run: Run, page: Page) -> tuple[Run, 
     counted.check(work.where)
     total.check(work.where)
     last = page.next_token is None
-    counters: Mapping[str, Any] = asdict(total)
-    if last:
-        window = summary.Window(run.tenant, run.marketplace_id, run.after, run.before)
-        rows = summary.summary(cursor, work.targets.orders, work.targets.items, window)
-        counters = {**counters, "rows_orders": rows.orders, "rows_items": rows.items}
+    # With each page, not only the last: whoever goes on with the run must see whether its rows are still there.
+    window = summary.Window(run.tenant, run.marketplace_id, run.after, run.before)
+    rows = summary.summary(cursor, work.targets.orders, work.targets.items, window)
+    counters: Mapping[str, Any] = {**asdict(total), "rows_orders": rows.orders, "rows_items": rows.items}
     done = last and not _too_many(total, work.max_quarantine_ratio)
     checkpoint.advance(cursor, work.runs, run, page_token=page.next_token, counters=counters, completed=done)
     now = datetime.now(UTC)

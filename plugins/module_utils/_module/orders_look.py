@@ -129,10 +129,10 @@ def look(call: Call, database: Connection) -> Seen:
         )
         known = checkpoint.runs(cursor, store.runs, tenant, wanted.marketplace_id) if runs_exist else ()
         stored: dict[str, tuple[int, int]] = {}
-        done = completed(wanted, known, now)
-        if done is not None:
-            counted = summary.summary(cursor, targets.orders, targets.items, _window(wanted, (done.after, done.before)))
-            stored[done.id] = (counted.orders, counted.items)
+        unfinished = next((run for run in known if run.status == checkpoint.RUNNING), None)
+        for run in filter(None, (completed(wanted, known, now), unfinished)):
+            counted = summary.summary(cursor, targets.orders, targets.items, _window(wanted, (run.after, run.before)))
+            stored[run.id] = (counted.orders, counted.items)
         decision = decide(wanted, known, stored, now)
         window = _window(wanted, decision.window)
         return Seen(

@@ -143,7 +143,8 @@ class Patience:
                 "What was read is stored. Run again later to go on, or raise wait_budget.",
             )
         self.waited += seconds
-        end = time.time() + seconds
-        while (left := end - time.time()) > 0:
-            self._progress.waiting(why, end)
+        # Shown by the wall clock, waited for by one that nobody sets.
+        shown, end = time.time() + seconds, time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._progress.waiting(why, shown)
             self._sleep(min(left, self._interval))

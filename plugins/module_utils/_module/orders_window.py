@@ -105,30 +105,40 @@ def decide(wanted: Wanted, runs: Sequence[Run], stored: Mapping[str, tuple[int, 
     """What to do.
 
     :param runs: the tenant's runs in the marketplace, newest first.
-    :param stored: for each completed run that was counted, the orders and lines the tables hold of its window now.
+    :param stored: for each run that was counted, the orders and lines the tables hold of its window now.
     """
     window = wanted_window(wanted, now)
     unfinished = [run for run in runs if run.status == RUNNING]
     done = completed(wanted, runs, now)
     if done is not None:
-        orders, lines = stored.get(done.id, (0, 0))
-        recorded = (int(done.counters.get("rows_orders", 0)), int(done.counters.get("rows_items", 0)))
-        if orders >= recorded[0] and lines >= recorded[1]:
+        lost = _lost(done, stored.get(done.id, (0, 0)))
+        if not lost:
             return Decision(
                 "complete", (done.after, done.before), "The window was imported and its rows are there.", done
             )
-        why = (
-            f"The window was imported, but of its {recorded[0]} orders and {recorded[1]} lines the tables hold only "
-            f"{orders} and {lines}."
-        )
-        return Decision("rows_missing", window, why, abandon=tuple(run.id for run in unfinished))
+        # An unfinished run that is newer has begun to bring the rows back: it is gone on with, not begun again.
+        if not any(run.started_at > done.started_at for run in unfinished):
+            why = f"The window was imported, but {lost}."
+            return Decision("rows_missing", window, why, abandon=tuple(run.id for run in unfinished))
     if not unfinished:
         return Decision("start", window, "No import of this window is on record.")
-    return _unfinished(wanted, unfinished, window, now)
+    return _unfinished(wanted, unfinished, window, stored, now)
+
+
+def _lost(run: Run, stored: tuple[int, int]) -> str:
+    """What the tables do not hold any more of the rows they held when the run was last on record; empty if nothing."""
+    recorded = int(run.counters.get("rows_orders", 0)), int(run.counters.get("rows_items", 0))
+    if stored[0] >= recorded[0] and stored[1] >= recorded[1]:
+        return ""
+    return f"of its {recorded[0]} orders and {recorded[1]} lines the tables hold only {stored[0]} and {stored[1]}"
 
 
 def _unfinished(
-    wanted: Wanted, unfinished: Sequence[Run], window: tuple[datetime, datetime], now: datetime
+    wanted: Wanted,
+    unfinished: Sequence[Run],
+    window: tuple[datetime, datetime],
+    stored: Mapping[str, tuple[int, int]],
+    now: datetime,
 ) -> Decision:
     run, ids = unfinished[0], tuple(run.id for run in unfinished)
     if wanted.restart:
@@ -151,8 +161,10 @@ def _unfinished(
         return Decision("refused", window, why, run)
     dead = run.pages > 0 and not token_lives(run, now)
     why = f"An import stopped after {run.pages} pages and {run.counters.get('fetched', 0)} orders"
-    why += "; its page token has died, so its window is read from the start again." if dead else "."
-    return Decision("resume", (run.after, run.before), why, run, from_start=dead, abandon=ids[1:])
+    lost = _lost(run, stored[run.id]) if run.id in stored and run.pages > 0 else ""
+    if lost or dead:
+        why += f"; {lost or 'its page token has died'}, so its window is read from the start again"
+    return Decision("resume", (run.after, run.before), f"{why}.", run, from_start=bool(lost) or dead, abandon=ids[1:])
 
 
 def completed(wanted: Wanted, runs: Iterable[Run], now: datetime) -> Run | None:
@@ -199,7 +211,8 @@ def plan(wanted: Wanted, decision: Decision, orders_table: str, where: str, impo
             reason=importing if importer else decision.why,
             hint="Wait until it has ended, then check again."
             if importer
-            else "Ask for the same days and until as it had, or give it up with restart: true.",
+            else "Ask for the same days and until as it had, or give it up with restart: true (with the playbooks: "
+            "-e amazon_orders_restart=true).",
         )
     missing = decision.kind == "start" and not decision.abandon
     return Item(

@@ -27,18 +27,32 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import (
     LwaClient,
     UnauthorizedClient,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import given_token
+
+
+class UnreadableToken(BadInputError):
+    """The file that should hold the seller's token cannot be read."""
+
+
+def given(params: Mapping[str, Any], protect: Callable[[Iterable[str | None]], None]) -> str | None:
+    """The refresh token that the user gave. :raises UnreadableToken: its file cannot be read."""
+    try:
+        return given_token(params, "refresh_token", protect)
+    except BadInputError as error:
+        raise UnreadableToken(error.doing, error.address, error.answered, error.remedy) from None
 
 
 @dataclass(frozen=True)
 class Offered:
     """What the user gave to connect with.
 
+    :param token: reads the given refresh token; called only if no stored one works, as few hosts hold the file.
     :param code: authorization code of a consent, with the ``state`` that came back beside it.
     :param lifetime: seconds a state is good for.
     """
 
     tenant: str
-    token: str | None = field(repr=False)
+    token: Callable[[], str | None] = field(repr=False)
     code: str | None = field(repr=False)
     state: str | None
     lifetime: float
@@ -76,7 +90,8 @@ def examine(
     credentials = app.values["client_id"], app.values["client_secret"]
     refused: list[str] = []
     try:
-        for token, kind, words in ((stored, "kept", "stored"), (offered.token, "new", "given")):
+        for kind, words in (("kept", "stored"), ("new", "given")):
+            token = stored if kind == "kept" else offered.token()
             if not token or (kind == "new" and token == stored):
                 continue
             try:
@@ -93,8 +108,9 @@ def examine(
     except InvalidClient as error:
         why = f"Amazon does not accept the application's credentials: {error.answered}. This is not the seller's fault."
         return Examined(Grant("app_refused", why), tuple(refused), error)
-    except UnreachableError as error:
-        return Examined(Grant("unknown", f"Amazon did not say: {error.answered}."), tuple(refused), error)
+    except (UnreachableError, UnreadableToken) as error:
+        what = "Amazon did not say" if isinstance(error, UnreachableError) else "The given token cannot be read here"
+        return Examined(Grant("unknown", f"{what}: {error.answered}."), tuple(refused), error)
     why = refused[0] if stored and refused else "There is no refresh token of this seller."
     return Examined(Grant("consent", why), tuple(refused))
 
@@ -122,13 +138,14 @@ def _by_code(
         return Examined(Grant("exchange", "An authorization code was given."), tuple(refused))
     token = lwa.exchange_code(client_id, client_secret, str(offered.code), app.values.get("redirect_uri"))
     protect([token.value, token.refresh_token])
-    return Examined(Grant("new", "Amazon exchanged the code for a refresh token.", token.refresh_token), tuple(refused))
+    why = "Amazon exchanged the code for a refresh token."
+    return Examined(Grant("new", why, token.refresh_token, exchanged=True), tuple(refused))
 
 
 def _without_app(app: Content, stored: str | None, offered: Offered) -> Grant:
     lacking = ", ".join(app.lacks("client_id", "client_secret"))
     why = f"The application's document lacks {lacking}: nothing can be asked of Amazon."
-    token = stored or offered.token
+    token = stored or offered.token()
     if token:
         return Grant("unproven", why, token)
     return Grant("app_missing", why)
@@ -136,7 +153,7 @@ def _without_app(app: Content, stored: str | None, offered: Offered) -> Grant:
 
 def consent_facts(
     app: Content, tenant: str, seller_central: str, now: float, options: Mapping[str, Any]
-) -> dict[str, object]:
+) -> dict[str, str]:
     """The address the seller has to open, and the state it carries. Empty without the application's document."""
     if app.lacks("client_secret", "application_id"):
         return {}

@@ -21,16 +21,19 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_docu
 
 CHECK = "amazon_tenant"
 
-GrantKind = Literal["kept", "new", "exchange", "unproven", "app_missing", "app_refused", "consent", "unknown"]
+GrantKind = Literal[
+    "kept", "new", "exchange", "unproven", "deleted", "app_missing", "app_refused", "consent", "unknown"
+]
 """
 kept        the stored refresh token works
 new         another token was given or exchanged, and works
 exchange    an authorization code was given and is exchanged outside check mode
 unproven    there is a token, but no application document to prove it with
+deleted     the document that may hold a token is deleted: it is brought back and tried outside check mode
 app_missing there is neither
 app_refused Amazon does not accept the application's credentials
 consent     there is no token that works: only the seller can give one
-unknown     Amazon did not answer
+unknown     Amazon did not answer, or the given token cannot be read
 """
 USABLE: frozenset[GrantKind] = frozenset({"kept", "new", "exchange", "unproven"})
 
@@ -41,11 +44,13 @@ class Grant:
 
     :param token: the refresh token to store; the stored one when it is kept.
     :param why: one sentence.
+    :param exchanged: the token comes from a code, which has no second use: what is not stored now is lost.
     """
 
     kind: GrantKind
     why: str
     token: str | None = field(default=None, repr=False)
+    exchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Observed:
     """What was read.
 
     :param row: the tenant's row by logical column names, ``None`` when there is none.
+    :param consent_url: where the seller agrees, when that is what is missing and the address can be made.
     """
 
     tenant: str
@@ -60,6 +66,7 @@ class Observed:
     row: Mapping[str, Any] | None
     grant: Grant
     app_address: str
+    consent_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,11 @@ def grant_id(tenant: str) -> str:
     return f"{CHECK}/{tenant}/grant"
 
 
+def document_id(tenant: str) -> str:
+    """Id of the item of the tenant's document."""
+    return f"{CHECK}/{tenant}/document"
+
+
 def _grant_item(observed: Observed) -> Item:
     grant, stored = observed.grant, bool(observed.document.values.get("refresh_token"))
     item_id, address = grant_id(observed.tenant), f"authorization of tenant {observed.tenant} at Login with Amazon"
@@ -139,10 +151,22 @@ def _grant_item(observed: Observed) -> Item:
             before="present" if stored else "missing",
             after="present",
             reason=f"{grant.why} Without it no order of this seller can be read.",
-            hint="The seller opens consent_url and agrees; then run again with authorization_code and oauth_state.",
+            hint=_consent_hint(observed),
         )
     if grant.kind == "unknown":
-        return Item(item_id, address, CHECK, "high", "unknown", reason=grant.why, hint="Run again when Amazon answers.")
+        hint = "Run again when Amazon answers, on a host that can read the token's file if one is given."
+        return Item(item_id, address, CHECK, "high", "unknown", reason=grant.why, hint=hint)
+    if grant.kind == "deleted":
+        return Item(
+            item_id,
+            address,
+            CHECK,
+            "high",
+            "blocked",
+            reason=grant.why,
+            hint="A repair brings the document back and tries the token in it.",
+            depends_on=(document_id(observed.tenant),),
+        )
     return Item(
         item_id,
         address,
@@ -155,9 +179,22 @@ def _grant_item(observed: Observed) -> Item:
     )
 
 
+def _consent_hint(observed: Observed) -> str:
+    if not observed.consent_url:
+        return (
+            f"There is no address to agree at: complete {observed.app_address} first, with "
+            "keybuzz.amazon.vault_amazon_app_creds."
+        )
+    return (
+        f"The seller opens {observed.consent_url} and agrees. Amazon leads back to an address with the parameters "
+        "spapi_oauth_code and state: within five minutes run playbooks/connect_tenant.yml with the first as the "
+        "environment variable AMAZON_AUTHORIZATION_CODE and the second as amazon_tenant_oauth_state."
+    )
+
+
 def _document_item(observed: Observed, desired: Desired, fingerprints: Fingerprints) -> Item:
     document = observed.document.document
-    item_id = f"{CHECK}/{observed.tenant}/document"
+    item_id = document_id(observed.tenant)
     changes = document_changes(observed, desired)
     status = _document_status(observed, changes)
     token = observed.grant.token or observed.document.values.get("refresh_token")
@@ -253,7 +290,7 @@ def _row_item(observed: Observed, desired: Desired, address: str) -> Item:
 def _depends(observed: Observed) -> tuple[str, ...]:
     if observed.grant.kind in {"unproven", "app_missing", "app_refused"}:
         return (APP_ITEM,)
-    return () if observed.grant.kind in {"kept", "new"} else (grant_id(observed.tenant),)
+    return () if observed.grant.kind in {"kept", "new", "deleted"} else (grant_id(observed.tenant),)
 
 
 def _shown(values: Mapping[str, str], names: list[str], fingerprints: Fingerprints) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Item, Outcome, pending
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
     BlockedError,
     ForbiddenError,
     KeybuzzError,
@@ -69,6 +70,7 @@ class Servers:
 
 def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
     """Run with the module's options; connects first."""
+    _refuse_ambiguous_keys(options["document_keys"])
     vault = vault_client.connect(options, protect)
     source = options.get("source_secret")
     kube = kube_client.connect(options, protect) if source else None
@@ -83,6 +85,18 @@ def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bo
         undelete_command=f"vault kv undelete -mount={servers.mount} -versions=VERSION {servers.path}",
     )
     return run(servers, wished(options, kube, protect), desired, check_mode=check_mode)
+
+
+def _refuse_ambiguous_keys(keys: Mapping[str, str]) -> None:
+    """Two values under one key would overwrite each other on each run, with a new version each time."""
+    if all(keys.values()) and len(set(keys.values())) == len(keys):
+        return
+    raise BadInputError(
+        "reading option",
+        "document_keys",
+        "a key is empty or named twice",
+        f"Give each of {', '.join(keys)} a key of its own.",
+    )
 
 
 def wished(options: Mapping[str, Any], kube: KubeClient | None, protect: Protect) -> Wish:

@@ -46,7 +46,11 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
     SUPERSEDED,
     plan,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_setup import POLICY, ROLE
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_setup import (
+    POLICY,
+    ROLE,
+    needs_bootstrap,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import (
     Desired,
     Observed,
@@ -278,7 +282,7 @@ def _outcome(
 ) -> Outcome:
     writes = {"create", "update"}
     warnings = tuple(
-        f"{item.reason} {item.hint}" for item in items if item.id in {POLICY, ROLE} and item.status == "blocked"
+        f"{item.reason} {item.hint}" for item in items if item.id in {POLICY, ROLE} and needs_bootstrap(item)
     )
     return Outcome(
         items=items,

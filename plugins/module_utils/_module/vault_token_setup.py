@@ -86,9 +86,8 @@ def _set_up(item: Item, desired: Desired, command: str) -> Item:
         return replace(item, hint="A repair writes it with the bootstrap token.")
     return replace(
         item,
-        status="blocked",
         action="none",
-        reason=f"{item.reason} No bootstrap token was given, so it cannot be written.",
+        reason=f"{item.reason} No bootstrap token was given, so a repair cannot write it.",
         hint=f"Run once with vault_bootstrap_token_file, or as an administrator: {command}",
     )
 
@@ -116,6 +115,11 @@ def _unreadable(item_id: str, address: str, error: KeybuzzError) -> Item:
     )
 
 
+def needs_bootstrap(item: Item) -> bool:
+    """It differs, and this run may not write it."""
+    return item.status in {"missing", "drifted"} and item.action == "none"
+
+
 def stands_in_the_way(item: Item) -> bool:
     """A policy that differs still lets the backend work; a missing one, or a role that differs, makes a wrong token."""
-    return item.status == "blocked" and (item.id == ROLE or item.before is None)
+    return needs_bootstrap(item) and (item.id == ROLE or item.before is None)

@@ -194,7 +194,7 @@ def desired_from(options: Mapping[str, Any], *, bootstrap_given: bool) -> Desire
             "it is not less than token_period, so that each run would renew the token",
             "Give less; half of token_period is the default.",
         )
-    policy_name = options.get("policy_name") or options["namespace"]
+    policy_name = str(options.get("policy_name") or options["namespace"]).lower()  # as Vault stores and answers it
     copy_from = _place(options["copy_from"]) if options.get("copy_from") else None
     given = options.get("compare_with")
     compare_with = tuple(_place(place) for place in given) if given is not None else (copy_from,) if copy_from else ()

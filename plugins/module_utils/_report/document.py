@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import (
@@ -27,6 +27,9 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadI
 
 FORMAT_VERSION = "1.0"
 """Within 1.x keys are only added. A reader of 1.0 can read every 1.x."""
+
+REQUIRED = tuple(one.name for one in fields(Item) if one.default is MISSING and one.default_factory is MISSING)
+"""What every item says: id, address, check, severity and status."""
 
 WORST_FIRST: tuple[Verdict, ...] = ("error", "incomplete", "drift")
 
@@ -131,11 +134,12 @@ def parse_items(raw: Sequence[Mapping[str, Any]], environment: str) -> tuple[Ite
     known = {one.name for one in fields(Item)}
     items = []
     for number, entry in enumerate(raw):
-        if not isinstance(entry, Mapping) or not {"id", "status", "check"} <= set(entry):
+        lacking = REQUIRED if not isinstance(entry, Mapping) else [name for name in REQUIRED if name not in entry]
+        if lacking:
             raise BadInputError(
                 "reading",
                 f"items of environment {environment}",
-                f"entry {number} is not a drift item (it has no id, status and check)",
+                f"entry {number} is not a drift item (it has no {', '.join(lacking)})",
                 "Hand over the drift list of the collection's modules as it stands.",
             )
         values = {name: value for name, value in entry.items() if name in known}

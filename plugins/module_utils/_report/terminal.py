@@ -33,7 +33,7 @@ SENTENCES = {
 
 
 def render(report: Report) -> list[str]:
-    """Lines of at most 80 columns: one block an environment, then the verdict."""
+    """Lines of at most 80 columns, but that no word is broken: one block an environment, then the verdict."""
     lines: list[str] = []
     for environment in report.environments:
         lines += _environment(environment, report.mode)
@@ -139,7 +139,9 @@ def _mark(item: Item) -> str:
 
 def _wrap(text: str, *, indent: int) -> list[str]:
     margin = " " * indent
-    return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _shorten(text: str, width: int) -> str:

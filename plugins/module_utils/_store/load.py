@@ -99,7 +99,9 @@ def _load(
     stamp = f", {table.own('updatedAt')} = now()" if "updatedAt" in table.columns else ""
     guard = _differs(table, changing)
     if version:
-        guard = f"stored.{table.own(version)} <= excluded.{table.own(version)} AND {guard}"
+        # A row without a version is older than any: the column may have been added to a table that had rows.
+        known = f"stored.{table.own(version)}"
+        guard = f"({known} IS NULL OR {known} <= excluded.{table.own(version)}) AND {guard}"
     joined = " AND ".join(f"stored.{table.own(name)} = incoming.{quote(name)}" for name in key)
     written = " AND ".join(f"written.{quote(name)} = incoming.{quote(name)}" for name in key)
     older = f"stored.{table.own(version)} > incoming.{quote(version)}" if version else "false"

@@ -133,7 +133,11 @@ def require(pairs: Iterable[tuple[Table, Found]], role: str, where: str) -> None
 
 
 def create(cursor: Cursor, own: Table) -> None:
-    """Create one of the import's own tables, unless somebody was faster."""
+    """Create one of the import's own tables, unless somebody was faster.
+
+    One at a time: of two sessions that create a table IF NOT EXISTS at once PostgreSQL lets the second one fail.
+    """
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('keybuzz.amazon schema', 0))")
     cursor.execute(known.create_statement(own).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
 
 

@@ -62,11 +62,12 @@ def write(cursor: Cursor, table: Table, tenant: str, values: Mapping[str, Any]) 
     return cursor.rowcount > 0
 
 
-def create(cursor: Cursor, table: Table, tenant: str, values: Mapping[str, Any]) -> None:
-    """Insert the row; somebody who was faster wins, and the following update decides."""
+def create(cursor: Cursor, table: Table, tenant: str, values: Mapping[str, Any]) -> bool:
+    """Insert the row. Returns whether it was; somebody who was faster has made it otherwise."""
     names = [name for name in values if name in table.columns and name != "tenantId"]
     cursor.execute(
         f"INSERT INTO {table.quoted} ({', '.join(table.own(name) for name in ('tenantId', *names))})"  # noqa: S608
         f" VALUES (%(tenantId)s, {', '.join(f'%({name})s' for name in names)}) ON CONFLICT DO NOTHING",
         {**values, "tenantId": tenant},
     )
+    return cursor.rowcount > 0

@@ -104,11 +104,13 @@ class VaultClient:
         doing: str,
         body: Mapping[str, object] | None = None,
         accept: Iterable[int] = (200, 204),
+        accept_forbidden: Iterable[str] = (),
         content_type: str | None = None,
     ) -> Answer:
         """Send one request and return its answer if its status is in ``accept``.
 
         :param path: below ``/v1/``, its segments already quoted.
+        :param accept_forbidden: server's texts with which HTTP 403 is an answer and not a missing permission.
         :param doing: for the error text, in the -ing form (``"reading"``).
         :raises UnreachableError: no connection, TLS not verified, time-out, sealed, not initialised, standby, busy.
         :raises ForbiddenError: HTTP 403, with the missing capability or the end of the token's life in its text.
@@ -119,6 +121,8 @@ class VaultClient:
         # An unmounted path answers 404 just as a missing object does; only the text tells them apart.
         unmounted = answer.status == 404 and any("no handler for route" in error for error in answer.errors)
         if answer.status in tuple(accept) and not unmounted:
+            return answer
+        if answer.status == 403 and any(text in error for text in accept_forbidden for error in answer.errors):
             return answer
         refusal = answers.Refusal(doing, self.url(path), path, method, answer.status, answer.errors)
         raise answers.explain(self._peek, refusal)

@@ -25,6 +25,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client impor
 MADE_BY = "keybuzz.amazon"
 """In the ``managed_by`` metadata of every token made here; no other token is ever revoked."""
 
+GONE = (400, 404)
+NO_SUCH_TOKEN = ("invalid accessor", "bad token")
+"""For an accessor that is gone OpenBao answers 404 or 400; Vault also 403 with one of these texts."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -121,8 +125,8 @@ def lookup_accessor(client: VaultClient, accessor: str) -> Token | None:
         "auth/token/lookup-accessor",
         doing="looking up a token by its accessor at",
         body={"accessor": accessor},
-        # Vault 1.x answers 403 "invalid accessor" or 404, OpenBao 404 or 400, for an accessor that is gone.
-        accept=(200, 400, 404),
+        accept=(200, *GONE),
+        accept_forbidden=NO_SUCH_TOKEN,
     )
     return _token(client, answer.data) if answer.status == 200 else None
 
@@ -205,7 +209,8 @@ def revoke_accessor(client: VaultClient, accessor: str) -> None:
         "auth/token/revoke-accessor",
         doing="revoking a token by its accessor at",
         body={"accessor": accessor},
-        accept=(200, 204, 400, 404),
+        accept=(200, 204, *GONE),
+        accept_forbidden=NO_SUCH_TOKEN,
     )
 
 

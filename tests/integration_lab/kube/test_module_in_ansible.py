@@ -43,6 +43,7 @@ class Ansible:
             "ANSIBLE_LOCAL_TEMP": str(self.home / "tmp"),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
             "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
+            "ANSIBLE_INJECT_INVOCATION": "true",  # from 2.21 on results hold the options only if asked to
             "K8S_AUTH_KUBECONFIG": str(self.world.cluster.kubeconfigs[user]),
         }
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, cwd="/", timeout=60, check=False)
@@ -114,6 +115,23 @@ def test_a_refused_repair_fails_with_every_item_and_what_to_do(ansible: Ansible)
     assert (audited["verdict"], audited["changed"]) == ("incomplete", False)
 
 
+def test_secrets_given_where_none_belongs_are_masked_at_every_verbosity(ansible: Ansible) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nCANARYprivate\n-----END PRIVATE KEY-----\n"
+    ansible.world.change({"op": "add", "path": f"{CONTAINER}/env/-", "value": {"name": "OLD_TOKEN", "value": CANARY}})
+    wanted = {
+        "config_mounts": [ansible.world.mount(content=key)],
+        "env": [{"name": "OTHER_TOKEN", "value": "CANARYwanted"}],
+        "absent": ["OLD_TOKEN"],
+    }
+    found = ansible.run("--check", **wanted)
+    assert found["verdict"] == "incomplete"
+    assert "invocation" in found
+    result = json.dumps(found)
+    for secret in ("CANARYprivate", "CANARYwanted", CANARY, json.dumps(CANARY)[1:-1]):
+        assert secret not in result
+
+
+@pytest.mark.parametrize("running", ["emulator"], indirect=True)  # no answer of an API decides here
 @pytest.mark.parametrize(
     ("options", "words"),
     [

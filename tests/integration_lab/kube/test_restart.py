@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart impor
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret, write_secret_values
 
-from tests.integration_lab.kube.conftest import NAMESPACE, World, acting, item, nothing
+from tests.integration_lab.kube.conftest import NAME, NAMESPACE, World, acting, item, nothing
+from tests.lab.kubernetes_world import eventually
 
 pytestmark = pytest.mark.lab
 CONTAINER = "/spec/template/spec/containers/0"
@@ -102,3 +104,21 @@ def test_a_missing_secret_blocks_before_pods_are_sent_into_it(world: World) -> N
     wanted = world.wanted()
     will = tuple(replace(one, will_change=True) for one in wanted.restart_for)
     assert item(world.check(replace(wanted, restart_for=will)), "restart").action == "restart"
+
+
+def test_a_failed_rollout_recovers_when_its_cause_was_repaired_elsewhere(world: World) -> None:
+    world.kubelet.waiting = ("CrashLoopBackOff", "back-off")
+    world.api.patch("deployments", NAME, {"spec": {"progressDeadlineSeconds": 1}}, NAMESPACE)
+    template = {"spec": {"template": {"metadata": {"annotations": {"somebody": "else"}}}}}
+    world.api.patch("deployments", NAME, template, NAMESPACE)
+    eventually(lambda: item(world.check(), "rollout").status == "error")
+    with ThreadPoolExecutor() as pool:
+        repair = pool.submit(world.repair)
+        time.sleep(0.5)
+        assert not repair.done(), "it waits, because nothing of its own is left to do"
+        world.kubelet.waiting = None
+        for pod in world.api.list("pods", NAMESPACE)["items"]:  # as a kubelet that starts the container again
+            world.api.delete("pods", pod["metadata"]["name"], NAMESPACE, grace_seconds=0)
+        done = repair.result(timeout=30)
+    assert not done.changed
+    assert item(done.remaining or (), "rollout").status == "in_sync"

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_patience import WaitBudgetSpent
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import lock
 
 from lab.amazon import fixture
@@ -62,6 +64,38 @@ def test_a_killed_import_goes_on_where_it_stopped_and_nothing_is_there_twice(wor
     assert outcome.facts["counts"]["unchanged"] == 0
     assert outcome.facts["this_call"]["fetched"] == 64
     assert len(world.calls("searchOrders")) == 7
+
+
+def stopped_after(world: AmazonWorld, pages: int) -> None:
+    """An import that has run out of its budget behind this page."""
+    world.amazon.admin.inject("throttle-storm", count=None, operation="searchOrders", skip=pages)
+    with pytest.raises(WaitBudgetSpent):
+        world.import_orders(page_size=10, wait_budget=0)
+    world.amazon.admin.clear()
+    world.amazon.admin.clear_requests()
+
+
+def test_rows_that_vanish_while_an_import_is_interrupted_are_read_again(world: AmazonWorld) -> None:
+    world.own_tables()
+    stopped_after(world, 4)
+    world.query('DELETE FROM order_items WHERE "externalOrderId" IN (SELECT "externalOrderId" FROM orders LIMIT 5)')
+    (item,) = world.import_orders(check_mode=True, page_size=10).items
+    assert re.search("of its 40 orders and .* its window is read from the start again", item.reason)
+    world.import_orders(page_size=10)
+    assert complete(world)
+    assert not world.import_orders(page_size=10).changed
+
+
+def test_an_import_that_brings_lost_rows_back_is_gone_on_with_too(world: AmazonWorld) -> None:
+    world.own_tables()
+    world.import_orders(page_size=10)
+    world.query("TRUNCATE order_items, orders")
+    stopped_after(world, 4)
+    outcome = world.import_orders(page_size=10)
+    assert outcome.facts["resumed"] is True
+    assert len(world.calls("searchOrders")) == 6
+    assert complete(world)
+    assert not world.import_orders(page_size=10).changed
 
 
 def test_check_mode_says_how_far_a_killed_import_came(world: AmazonWorld) -> None:

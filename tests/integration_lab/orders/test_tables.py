@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     ForbiddenError,
     UnreachableError,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection, schema, tables
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.schema import SchemaError
 
 from lab.amazon import fixture
 from tests.integration_lab.amazon_world import AmazonWorld
 from tests.integration_lab.orders.tables import complete
+from tests.integration_lab.orders.test_interrupted import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -57,6 +61,42 @@ def test_rows_that_went_missing_are_noticed_and_imported_again(world: AmazonWorl
     assert not world.import_orders().changed
 
 
+def test_rows_from_before_the_column_of_versions_are_older_than_any(world: AmazonWorld) -> None:
+    world.query('ALTER TABLE orders ALTER COLUMN "lastUpdatedAt" DROP NOT NULL')
+    try:
+        world.query(
+            'INSERT INTO orders ("tenantId", "externalOrderId", "orderRef", "marketplaceId", "orderDate",'
+            " \"orderStatus\") VALUES ('ecomlg-001', '407-8949262-6149120', '#149120', 'A13V1IB3VIYZZH',"
+            " '2025-11-22T12:00:24Z', 'PENDING')"
+        )
+        counts = world.import_orders().facts["counts"]
+        assert (counts["inserted"], counts["updated"]) == (93, 1)
+        assert complete(world)
+    finally:
+        world.query("TRUNCATE order_items, orders")
+        world.query('ALTER TABLE orders ALTER COLUMN "lastUpdatedAt" SET NOT NULL')
+
+
+def test_two_sessions_may_create_the_imports_tables_at_once(world: AmazonWorld) -> None:
+    quota = tables.own_table("quota_table", "amazon_quota")
+    first, second = world.database.connect("repair"), world.database.connect("repair")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with connection.transaction(first, "creating in", "here") as cursor:
+                schema.create(cursor, quota)
+                other = pool.submit(create_alone, second, quota)
+                wait_for(lambda: bool(world.query("SELECT 1 FROM pg_locks WHERE NOT granted")))
+            other.result(timeout=20)
+    finally:
+        first.close()
+        second.close()
+
+
+def create_alone(database: connection.Connection, table: Table) -> None:
+    with connection.transaction(database, "creating in", "here") as cursor:
+        schema.create(cursor, table)
+
+
 def test_the_sample_shows_the_newest_orders_in_json_types(world: AmazonWorld) -> None:
     facts = world.import_orders().facts
     json.dumps(facts)
@@ -75,9 +115,7 @@ def test_nothing_of_buyers_and_no_token_reaches_the_database_or_its_log(world: A
     ]
     assert len(names) == 6
     content = "".join(
-        str(row[0])
-        for name in names
-        for row in world.query(f'SELECT to_json(t)::text FROM "{name}" AS t')
+        str(row[0]) for name in names for row in world.query(f'SELECT to_json(t)::text FROM "{name}" AS t')
     )
     log = world.database.log.read_text(errors="replace")
     assert "407-8949262-6149120" in content

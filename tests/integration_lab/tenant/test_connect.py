@@ -20,7 +20,9 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnreachableError,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_tenant_connect
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient, LwaClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import tenants
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
 from ansible_collections.keybuzz.amazon.plugins.modules.amazon_tenant_connect import ARGUMENT_SPEC
 
 from lab import seed
@@ -129,6 +131,10 @@ def test_a_soft_deleted_document_is_undeleted_not_rewritten(world: AmazonWorld) 
     world.kv().delete_latest_version_of_secret(PATH, mount_point=seed.MOUNT)
     predicted = connect(world, check_mode=True)
     assert statuses(predicted)["document"] == ("soft_deleted", "undelete")
+    # Whether its token works cannot be seen yet: the seller is not asked for what may not be needed.
+    assert statuses(predicted)["grant"] == ("blocked", "none")
+    assert "consent_url" not in predicted.facts
+    assert result(predicted, check_mode=True)["verdict"] == "drift"
     outcome = connect(world)
     assert outcome.changed
     assert document(world)["metadata"]["version"] == 1
@@ -158,6 +164,85 @@ def test_without_a_token_the_seller_gets_an_address_and_his_code_connects_him(wo
     assert row(world) == CONNECTED_ROW
     assert document(world)["data"]["refresh_token"] in world.amazon.admin.issued()["refresh_tokens"]
     assert not connect(world).changed
+
+
+def test_the_address_stands_in_the_item_that_asks_for_it(world: AmazonWorld) -> None:
+    world.amazon.admin.seller(TENANT, revoked=True)
+    outcome = connect(world, check_mode=True, role="audit")
+    assert str(outcome.facts["consent_url"]) in outcome.items[0].hint
+    app = {**world.app_document(), "application_id": ""}
+    world.kv().create_or_update_secret(seed.APP_PATH, app, mount_point=seed.MOUNT)
+    assert "vault_amazon_app_creds" in connect(world, check_mode=True).items[0].hint
+
+
+def test_the_token_of_a_code_is_stored_although_the_marketplaces_cannot_be_asked(world: AmazonWorld) -> None:
+    break_connection(world)
+    state = connect(world, marketplace_id=FRANCE).facts["oauth_state"]
+    code = world.amazon.admin.consent(TENANT)["code"]
+    world.amazon.admin.inject("html-503", count=None, operation="getMarketplaceParticipations")
+    given = {"marketplace_id": FRANCE, "seller_id": seed.SELLER_ID}
+    outcome = connect(world, authorization_code=code, oauth_state=state, **given)
+    assert "could not be checked" in outcome.warnings[0]
+    assert row(world) == CONNECTED_ROW
+    assert not connect(world).changed
+
+
+def test_a_token_that_somebody_else_stores_meanwhile_is_kept(
+    world: AmazonWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = exchanged_token(world)
+    world.kv().create_or_update_secret(PATH, {**world.tenant_document(), "seller_id": ""}, mount_point=seed.MOUNT)
+    write = kv.write_merged
+
+    def raced(*arguments: Any, **named: Any) -> int:
+        monkeypatch.setattr(kv, "write_merged", write)
+        theirs = {**world.tenant_document(), "seller_id": "", "refresh_token": newer}
+        world.kv().create_or_update_secret(PATH, theirs, mount_point=seed.MOUNT)
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(kv, "write_merged", raced)
+    outcome = connect(world)
+    assert document(world)["data"]["refresh_token"] == newer
+    assert document(world)["data"]["seller_id"] == seed.SELLER_ID
+    assert {item.status for item in outcome.remaining or ()} == {"in_sync"}
+
+
+def exchanged_token(world: AmazonWorld) -> str:
+    """Another refresh token of the seller, from a consent of his."""
+    code = world.amazon.admin.consent(TENANT)["code"]
+    lwa = LwaClient(world.amazon.lwa_url, ca_cert=str(world.amazon.ca_file))
+    token = lwa.exchange_code(world.amazon.client_id, world.amazon.client_secret, code).refresh_token
+    assert token
+    return token
+
+
+def test_a_file_that_only_other_hosts_have_is_not_read_while_the_stored_token_works(
+    world: AmazonWorld, tmp_path: Path
+) -> None:
+    nowhere = {**given_token(world, tmp_path), "refresh_token_file": str(tmp_path / "nowhere")}
+    assert not connect(world, **nowhere).changed
+    break_connection(world)
+    assert statuses(connect(world, check_mode=True, **nowhere))["grant"] == ("unknown", "none")
+    with pytest.raises(BadInputError, match="refresh_token_file"):
+        connect(world, **nowhere)
+
+
+def test_a_row_that_somebody_else_makes_meanwhile_is_updated(
+    world: AmazonWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = tenants.create
+
+    def raced(*arguments: Any) -> bool:
+        world.query("INSERT INTO tenants (\"tenantId\", \"owner\") VALUES ('newcomer-004', 'o@new.example')")
+        return create(*arguments)
+
+    monkeypatch.setattr(tenants, "create", raced)
+    given = {**given_token(world, tmp_path), "tenant": "newcomer-004", "create_row": True, "owner": "o@new.example"}
+    try:
+        connect(world, **given)
+        assert row(world, "newcomer-004") == ("o@new.example", *CONNECTED_ROW[1:])
+    finally:
+        world.query("DELETE FROM tenants WHERE \"tenantId\" = 'newcomer-004'")
 
 
 def test_a_code_with_a_state_of_another_tenant_is_not_exchanged(world: AmazonWorld) -> None:
@@ -235,6 +320,15 @@ def test_a_marketplace_the_seller_does_not_sell_in_is_named_with_his_own(world: 
     with pytest.raises(BadInputError, match="IT APJ6JRA9NG5V4"):
         connect(world, **given_token(world, tmp_path))
     assert row(world)[1] == "DISCONNECTED"
+
+
+def test_another_marketplace_is_checked_although_the_token_is_kept(world: AmazonWorld) -> None:
+    world.amazon.admin.seller(TENANT, not_participating=["A1PA6795UKMFR9"])
+    with pytest.raises(BadInputError, match="does not sell in A1PA6795UKMFR9"):
+        connect(world, marketplace_id="A1PA6795UKMFR9")
+    assert document(world)["metadata"]["version"] == 1
+    # Left empty, as the roles do where tenants sell in several, each keeps its own.
+    assert not connect(world, marketplace_id="").changed
 
 
 def test_an_unknown_tenant_is_told_who_is_known(world: AmazonWorld) -> None:

@@ -71,7 +71,10 @@ def test_failures_show_no_secret_and_say_what_to_do(world: AmazonWorld, tmp_path
 
 
 def test_a_code_without_its_state_is_refused_before_anything_is_asked(world: AmazonWorld, tmp_path: Path) -> None:
-    printed = ansible(world, tmp_path, "-vvv", authorization_code="ANcode-CANARY-x")
+    world.kv().delete_metadata_and_all_versions(seed.TENANT_PATH.format(tenant=TENANT), mount_point=seed.MOUNT)
+    given = {"seller_id": seed.SELLER_ID, "marketplace_id": FRANCE, "authorization_code": "ANcode-CANARY-x"}
+    printed = ansible(world, tmp_path, "-vvv", **given)
     assert "failed=1" in printed
+    assert "without the state that came back with it" in printed
     assert "ANcode-CANARY-x" not in printed
     assert world.calls() == []

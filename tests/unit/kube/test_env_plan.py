@@ -96,12 +96,20 @@ def test_a_plain_value_where_a_secret_belongs_is_not_shown() -> None:
     assert "the-secret" not in repr([one.as_dict() for one in made.items])
 
 
-@pytest.mark.parametrize("name", ["VAULT_TOKEN", "DB_PASSWORD", "AMAZON_SPAPI_CLIENT_SECRET", "API_KEY"])
+@pytest.mark.parametrize("name", ["VAULT_TOKEN", "DB_PASSWORD", "AMAZON_SPAPI_CLIENT_SECRET", "API_KEY", "SIGNING_KEY"])
 def test_a_name_that_speaks_of_a_secret_hides_its_plain_value(name: str) -> None:
     look = observed({"env": [{"name": name, "value": "the-secret"}]})
     made = plan(look, wanted(env=[{"name": name, "value": "other-secret"}]))
     assert (item(made.items, f"env/{name}").before, item(made.items, f"env/{name}").after) == ("present", "present")
     assert "value" not in effective(look, [name])[name]
+
+
+@pytest.mark.parametrize("value", ["hvs.CANARY", "Atzr|CANARY", "eyJCANARY", "postgres://u:CANARY@db/x"])
+def test_a_value_that_looks_like_a_token_is_hidden_whatever_its_name(value: str) -> None:
+    look = observed({"env": [{"name": "LEFTOVER", "value": value}]})
+    made = plan(look, wanted(absent=["LEFTOVER"]))
+    assert item(made.items, "env/LEFTOVER").before == "present"
+    assert "CANARY" not in repr([one.as_dict() for one in made.items])
 
 
 def test_a_reference_to_nothing_is_blocked_and_holds_everything_back() -> None:
@@ -127,6 +135,16 @@ def test_a_wanted_value_that_arrives_by_env_from_is_in_sync_without_an_entry() -
     look = observed(FROM_S, sources={("secret", "s"): secret("s", {"VAULT_ADDR": "https://v"})})
     found = item(plan(look, wanted(env=ADDRESS)).items, "env/VAULT_ADDR")
     assert (found.status, found.before) == ("in_sync", "from Secret s key VAULT_ADDR (envFrom)")
+
+
+def test_a_wanted_value_that_an_unread_source_may_override_is_not_green() -> None:
+    sources = {("secret", "s"): secret("s", {"VAULT_ADDR": "https://v"}), ("secret", "t"): unreadable("t")}
+    later = [{"secretRef": {"name": "s"}}, {"secretRef": {"name": "t"}}]
+    found = item(plan(observed({"envFrom": later}, sources=sources), wanted(env=ADDRESS)).items, "env/VAULT_ADDR")
+    assert (found.status, found.action) == ("unknown", "none")
+    assert "Secret ns/t" in found.reason
+    earlier = observed({"envFrom": later[::-1]}, sources=sources)
+    assert item(plan(earlier, wanted(env=ADDRESS)).items, "env/VAULT_ADDR").status == "in_sync"
 
 
 def test_another_value_by_env_from_is_overridden_and_not_shown() -> None:

@@ -210,3 +210,32 @@ def test_only_running_containers_of_that_name_that_started_earlier_are_old() -> 
         {"metadata": {"name": "waiting"}, "status": {"containerStatuses": [{"name": "web", "state": {"waiting": {}}}]}},
     )
     assert started_before(found, "web", LATER) == ("old",)
+
+
+def over_the_file(volume: str) -> Any:
+    mount = {"name": volume, "mountPath": "/etc/ca/ca.crt", "subPath": "ca.crt"}
+    container = {"volumeMounts": [*MOUNTED["volumeMounts"], mount]}
+    other = {"name": "old", "secret": {"secretName": "old"}}
+    return with_config(deployment=deployment(container, volumes=[VOLUME, other]))
+
+
+def test_a_mount_over_the_file_alone_is_not_green() -> None:
+    covered = item(plan(over_the_file("old"), WANT).items, "mount/ca")
+    assert covered.status == "blocked"
+    assert "covered by volume old" in covered.reason
+    look = over_the_file("ca")
+    made = plan(look, WANT)
+    assert item(made.items, "mount/ca").status == "drifted"
+    assert container_of(applied(look, made))["volumeMounts"] == MOUNTED["volumeMounts"]
+
+
+def test_a_ca_written_before_a_lost_race_still_restarts_the_pods() -> None:
+    first = with_config(
+        deployment=deployment(MOUNTED, volumes=[VOLUME]), config=ConfigMapState(True, {"ca.crt": "old"})
+    )
+    marked = applied(first, plan(first, WANT))
+    look = with_config(deployment=marked)  # the mark stands for the wanted content, which is there by now
+    assert not plan(look, WANT).patch
+    again = plan(look, WANT, written={"ca"})
+    assert acting(again) == {"restart"}
+    assert applied(look, again)["spec"]["template"]["metadata"]["annotations"][CONFIG_CHECKSUM].endswith(".again")

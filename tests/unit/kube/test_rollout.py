@@ -153,3 +153,16 @@ def test_pods_say_why_they_wait_and_never_their_last_words() -> None:
     assert "Unschedulable: 0/1 nodes" in why_not_ready([unscheduled])[0]
     running = {"metadata": {"name": "web-3"}, "status": {"phase": "Running"}}
     assert why_not_ready([running]) == ("pod web-3 (Running) runs but is not ready",)
+
+
+def test_a_rollout_that_had_failed_before_may_recover_while_one_waits() -> None:
+    states = [found(conditions=[EXCEEDED]), found(conditions=[EXCEEDED], availableReplicas=0), found()]
+    clock = Clock()
+    rollout, _ = wait_for_rollout(
+        lambda: states.pop(0), generation=4, timeout=60, recovering=True, clock=clock, pause=clock.pause
+    )
+    assert rollout.state == "complete"
+    rollout, _ = wait_for_rollout(
+        lambda: found(conditions=[EXCEEDED]), generation=4, timeout=5, recovering=True, clock=clock, pause=clock.pause
+    )
+    assert rollout.state == "failed"

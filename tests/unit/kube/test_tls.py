@@ -107,3 +107,14 @@ DER = base64.b64decode("".join(GOOD.splitlines()[1:-1]))
 )
 def test_a_file_that_node_would_ignore_or_read_in_part_is_refused(content: str | bytes, fault: str | None) -> None:
     assert examine_pem(content) == fault
+
+
+def test_text_in_any_language_between_the_certificates_does_no_harm() -> None:
+    with Site.running() as site:
+        assert probe_url(site.url, f"# Autorité de certification\n{site.ca_pem}# fin, été\n").ok
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_what_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
+    with Site.running() as site:
+        assert probe_url(f"https://{host}:8200", site.ca_pem).fault == "unknown_host"

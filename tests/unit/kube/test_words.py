@@ -133,6 +133,21 @@ def test_credentials_are_never_sent_to_a_server_that_is_not_verified(tmp_path: P
         access({"host": "https://api"}, lambda secrets: None)
 
 
+def test_a_token_from_a_file_is_masked_before_it_is_sent(tmp_path: Path) -> None:
+    masked: list[str | None] = []
+    content = document(tokenFile="token")
+    del content["clusters"][0]["cluster"]["certificate-authority"]
+    found = access({"kubeconfig": written(tmp_path, content)}, masked.extend)
+    (tmp_path / "token").write_text(f"{CANARY}\n")
+    assert found.authorization() == f"Bearer {CANARY}"
+    assert CANARY in masked
+
+
+def test_a_folder_as_the_servers_ca_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="ca_cert"):
+        access({"host": "https://api", "api_key": CANARY, "ca_cert": str(tmp_path)}, lambda secrets: None)
+
+
 def test_the_repr_of_a_kubeconfig_and_of_a_client_hold_no_credentials(tmp_path: Path) -> None:
     found = kubeconfig.read(written(tmp_path, document(token=CANARY, password=CANARY)), None)
     assert CANARY not in repr(found)

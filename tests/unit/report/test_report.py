@@ -98,6 +98,12 @@ def test_the_table_fits_eighty_columns_and_names_status_reason_and_hint() -> Non
     assert "empty" in text and "To do: do it" in text and "VERDICT  drift" in text
 
 
+def test_an_address_stays_whole_so_that_it_can_be_opened() -> None:
+    url = f"https://sellercentral-europe.amazon.com/apps/authorize/consent?state={'aB-' * 40}"
+    item = raw("missing", action="reauthorize", hint=f"The seller opens {url} and agrees.")
+    assert any(url in line for line in render(build([{"name": "dev", "drift": [item]}], "audit", NOW)))
+
+
 def test_the_resume_of_a_repair_says_what_was_found_done_and_is_there_now() -> None:
     report = build(
         [{"name": "lab", "drift": [raw("in_sync")], "found": [raw("empty", action="create")]}], "repair", NOW
@@ -119,6 +125,8 @@ def test_a_step_that_is_still_wrong_is_not_reported_as_done() -> None:
 def test_an_entry_that_is_no_item_is_refused_by_name() -> None:
     with pytest.raises(BadInputError, match=r"environment dev.*entry 0"):
         build([{"name": "dev", "drift": [{"changed": True}]}], "audit", NOW)
+    with pytest.raises(BadInputError, match="it has no address, severity"):
+        build([{"name": "dev", "drift": [{"id": "a/b", "check": "a", "status": "in_sync"}]}], "audit", NOW)
 
 
 def test_the_file_is_written_whole_and_private(tmp_path: Path) -> None:
@@ -136,3 +144,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     with pytest.raises(BadInputError, match="Give a path in a folder"):
         write(report, str(blocker / "report.json"))
+
+
+def test_a_report_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
+    with pytest.raises(BadInputError, match="directory"):
+        write(report, str(tmp_path / "report.json"))
+    assert [one.name for one in tmp_path.iterdir()] == ["report.json"]

@@ -84,6 +84,25 @@ def test_a_completed_window_without_all_its_rows_has_drifted(rows: tuple[int, in
     assert decision.window == wanted_window(EXACT, NOW)
 
 
+def test_an_unfinished_run_that_brings_lost_rows_back_is_gone_on_with() -> None:
+    done = run(COMPLETED, started_at=NOW - timedelta(hours=3))
+    again = run(RUNNING, started_at=NOW - timedelta(hours=1), counters={"rows_orders": 50, "rows_items": 60})
+    decision = decide(EXACT, (again, done), {done.id: (50, 60), again.id: (50, 60)}, NOW)
+    assert (decision.kind, decision.run, decision.from_start) == ("resume", again, False)
+    other = replace(again, days=30)
+    assert decide(EXACT, (other, done), {done.id: (50, 60), again.id: (50, 60)}, NOW).kind == "refused"
+    older = replace(again, started_at=NOW - timedelta(hours=5))
+    assert decide(EXACT, (done, older), {done.id: (50, 60)}, NOW).abandon == (older.id,)
+
+
+def test_an_unfinished_run_whose_rows_are_gone_begins_its_window_again() -> None:
+    unfinished = run(RUNNING)
+    decision = decide(EXACT, (unfinished,), {unfinished.id: (94, 116)}, NOW)
+    assert (decision.kind, decision.from_start) == ("resume", True)
+    assert "94 and 116" in decision.why
+    assert not decide(EXACT, (unfinished,), {unfinished.id: (94, 117)}, NOW).from_start
+
+
 def test_a_window_of_other_days_or_another_end_does_not_count() -> None:
     other = run(COMPLETED, days=30), run(COMPLETED, before=UNTIL - timedelta(minutes=1))
     assert decide(EXACT, other, {}, NOW).kind == "start"

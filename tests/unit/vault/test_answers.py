@@ -117,6 +117,21 @@ def test_an_answer_that_describes_no_token_is_not_taken_for_one(listener: Listen
         token.lookup_self(listener.client)
 
 
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, ""), (400, "invalid accessor"), (403, "invalid accessor"), (403, "bad token")]
+)
+def test_an_accessor_that_is_gone_is_gone_in_each_servers_words(listener: Listener, status: int, error: str) -> None:
+    listener.status, listener.body = status, json.dumps({"errors": [error] if error else []})
+    assert token.lookup_accessor(listener.client, "accessor") is None
+    token.revoke_accessor(listener.client, "accessor")
+
+
+def test_a_missing_permission_is_not_taken_for_a_token_that_is_gone(listener: Listener) -> None:
+    listener.status, listener.body = 403, json.dumps({"errors": ["permission denied"]})
+    with pytest.raises(ForbiddenError):
+        token.lookup_accessor(listener.client, "accessor")
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"data": {}}', '{"data": {"data": {"a": "b"}}}', "<html>"])
 def test_an_answer_that_is_no_document_is_not_taken_for_an_absent_one(listener: Listener, body: str) -> None:
     listener.body = body

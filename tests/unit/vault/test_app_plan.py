@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Item, verdict
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_plan import (
     FIELDS,
     Desired,
@@ -23,6 +23,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_
     plan,
     target,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_amazon_app_creds import from_options
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.kv import Document
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,3 +148,9 @@ def test_a_servers_time_is_read_to_the_second(moment: datetime) -> None:
     text = moment.strftime("%Y-%m-%dT%H:%M:%S.") + "123456789Z"
     assert instant(text) == moment.replace(microsecond=0)
     assert instant((moment + timedelta(0)).strftime("%Y-%m-%dT%H:%M:%S")) is None, "a time without its zone is none"
+
+
+@pytest.mark.parametrize("keys", [{"client_secret": "client_id"}, {"region": ""}])
+def test_two_values_under_one_key_are_refused_before_any_request(keys: dict[str, str]) -> None:
+    with pytest.raises(BadInputError, match="document_keys"):
+        from_options({"document_keys": {**KEYS, **keys}}, lambda secrets: None, check_mode=True)

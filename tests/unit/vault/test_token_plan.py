@@ -144,8 +144,21 @@ def test_without_a_bootstrap_token_the_two_commands_are_given_and_nothing_is_mad
 
 def test_a_policy_that_merely_differs_does_not_keep_the_backend_down() -> None:
     found = items(desired(), value="", token=None, policy='path "secret/*" { capabilities = ["read"] }')
-    assert found["vault_token/policy"].status == "blocked"
+    assert (found["vault_token/policy"].status, found["vault_token/policy"].action) == ("drifted", "none")
     assert found["vault_token/secret"].action == "update"
+
+
+def test_what_an_auditor_sees_of_policy_and_role_does_not_depend_on_a_bootstrap_token() -> None:
+    other = {"policy": 'path "secret/*" { capabilities = ["read"] }', "role": None}
+    for given in (False, True):
+        found = items(desired(bootstrap_given=given), **other)
+        assert (found["vault_token/policy"].status, found["vault_token/role"].status) == ("drifted", "missing")
+        assert verdict(tuple(found.values())) == "drift", "it was looked at, so it is not incomplete"
+    assert "bootstrap" in items(desired(bootstrap_given=False), **other)["vault_token/policy"].hint
+
+
+def test_a_policys_name_is_compared_as_vault_stores_it() -> None:
+    assert desired(policy_name="KeyBuzz-Backend").policy_name == "keybuzz-backend"
 
 
 def test_what_may_not_be_read_is_unknown_and_the_rest_is_still_checked() -> None:
