@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k8s_deployment_env
-short_description: Brings environment, trust and freshness of one container of a Deployment to what is wanted
+short_description: Set the environment and the TLS trust of one container of a Deployment
 version_added: 0.1.0
 author:
   - KeyBuzz (@keybuzz)

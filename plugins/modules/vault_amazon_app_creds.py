@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vault_amazon_app_creds
-short_description: Keeps the Amazon application's credentials in Vault
+short_description: Keep the Amazon application's credentials in Vault
 version_added: 0.1.0
 author:
   - KeyBuzz (@keybuzz)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vault_token_secret
-short_description: Gives the backend a Vault token of its own in a Kubernetes Secret
+short_description: Give the backend a Vault token of its own in a Kubernetes Secret
 version_added: 0.1.0
 author:
   - KeyBuzz (@keybuzz)
