@@ -1,7 +1,7 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One whole lab for the tests of its core."""
+"""One whole lab for the tests of its core, and a simulator of Amazon alone for the tests of its rules."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import pytest
 
 from lab import startup
 from lab.world import World
+from tests.lab.amazon_caller import Caller
+from tests.lab.amazon_process import Simulator, running_simulator
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,17 @@ def core_world() -> Iterator[World]:
             yield world
         finally:
             startup.down(folder, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One simulator for the tests of a file."""
+    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(simulator: Simulator) -> Caller:
+    """A plain HTTP caller of a simulator that has forgotten what the test before did."""
+    simulator.admin.reset()
+    return Caller(simulator)

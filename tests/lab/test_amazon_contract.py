@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from lab.amazon.faults import API_FAULTS
 from lab.amazon.generator import synthetic_orders
 from lab.amazon.usage_plans import DEFAULT_PLANS
 from tests.lab.amazon_caller import PARTICIPATIONS, SEARCH, SINCE, UNTIL, Caller
-from tests.lab.amazon_process import FRANCE, PROJECT, Simulator, running_simulator
+from tests.lab.amazon_process import FRANCE, PROJECT
 
 MODELS = PROJECT.parent / "shared" / "spapi-models"
 ALL_DATA = ",".join(sorted(orders_2026.DATA_SETS))
@@ -32,18 +31,6 @@ needs_models = pytest.mark.skipif(
     not MODELS.is_dir(),
     reason=f"Amazon's API models do not lie beside the project ({MODELS}); the SDK's classes are checked instead",
 )
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(simulator: Simulator) -> Caller:
-    simulator.admin.reset()
-    return Caller(simulator)
 
 
 def is_date_time(value: object) -> bool:

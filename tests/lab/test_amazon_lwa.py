@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,24 +13,11 @@ import httpx
 import pytest
 
 from tests.lab.amazon_caller import PARTICIPATIONS, Caller, error_of
-from tests.lab.amazon_process import Simulator, running_simulator
 
 REVOKED = (
     "The request has an invalid grant parameter : refresh_token. User may have revoked or didn't grant the permission."
 )
 BAD_CODE = "The request has an invalid grant parameter : code"
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(simulator: Simulator) -> Caller:
-    simulator.admin.reset()
-    return Caller(simulator)
 
 
 def refused(answer: httpx.Response) -> tuple[int, str, str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from lab.amazon.clock import iso
 from lab.amazon.fixture import orders
 from lab.amazon.orders_2026 import DATA_SETS, ITEM_FIELDS, ORDER_FIELDS
 from tests.lab.amazon_caller import PARTICIPATIONS, SEARCH, SINCE, UNTIL, Caller, error_of
-from tests.lab.amazon_process import FRANCE, Simulator, running_simulator
+from tests.lab.amazon_process import FRANCE
 
 BAD_TOKEN = (
     "The paginationToken you have submitted is not valid. All parameters must match the original request "
@@ -27,18 +26,6 @@ TOO_RECENT = (
     "CreatedBefore or LastUpdatedBefore parameters, please provide a date that is at least 2 minutes before "
     "current time and try again."
 )
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(simulator: Simulator) -> Caller:
-    simulator.admin.reset()
-    return Caller(simulator)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,21 +12,9 @@ import pytest
 
 from lab.amazon.fixture import CANARY, orders
 from tests.lab.amazon_caller import SINCE, UNTIL, Caller, error_of
-from tests.lab.amazon_process import FRANCE, Simulator, running_simulator
+from tests.lab.amazon_process import FRANCE
 
 ORDERS = "/orders/v0/orders"
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(simulator: Simulator) -> Caller:
-    simulator.admin.reset()
-    return Caller(simulator)
 
 
 def listed(caller: Caller, **query: Any) -> Any:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,21 +14,8 @@ from lab.amazon.clock import Clock
 from lab.amazon.fixture import orders
 from lab.amazon.usage_plans import DEFAULT_PLANS, UsagePlans
 from tests.lab.amazon_caller import PARTICIPATIONS, SEARCH, Caller, error_of
-from tests.lab.amazon_process import Simulator, running_simulator
 
 QUOTA = (429, "QuotaExceeded", "You exceeded your quota for the requested resource.")
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with running_simulator(tmp_path_factory.mktemp("amazon")) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(simulator: Simulator) -> Caller:
-    simulator.admin.reset()
-    return Caller(simulator)
 
 
 def test_21st_search_in_a_row_is_throttled_and_one_passes_179_seconds_later(caller: Caller) -> None:

@@ -70,7 +70,7 @@ def test_what_is_forced_but_cannot_be_had_is_an_error_that_says_what_to_do(monke
 def fake_go(folder: Path, version: str, *, modules: bool = True) -> Path:
     folder.mkdir()
     go = folder / "go"
-    download = "exit 0" if modules else "echo 'dial tcp: lookup proxy.golang.org: no such host' >&2; exit 1"
+    download = "exit 0" if modules else "echo 'dial tcp: lookup modules.example: no such host' >&2; exit 1"
     cases = f"env) echo {version};; mod) {download};; build) echo broken; exit 2;;"
     go.write_text(f'#!/bin/sh\ncase "$1" in {cases} esac\n')
     go.chmod(0o755)
