@@ -58,6 +58,8 @@ def _environment(environment: Environment, mode: str) -> list[str]:
 
 
 def _matrix(items: Sequence[Item]) -> list[str]:
+    if not items:
+        return []
     width = WIDTH - 34
     titles = dict(STEPS)
     lines = [f"{'check':<{width}}  {'status':<18} {'repair':<12}".rstrip()]

@@ -44,7 +44,7 @@ def unknown(cursor: Cursor, table: Table, tenant: str, where: str) -> BadInputEr
         "looking for",
         f"table {table.name} row {table.columns['tenantId']}={tenant} in {where}",
         f"unknown tenant {tenant!r}",
-        f"known tenants: {listed or 'none'}. Check the spelling, or create the tenant in the product first.",
+        f"Known tenants: {listed or 'none'}. Check the spelling, or create the tenant in the product first.",
     )
 
 

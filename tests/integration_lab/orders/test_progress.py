@@ -84,6 +84,6 @@ def test_a_failure_names_what_to_do_and_no_progress_file_stays(world: AmazonWorl
     started = time.time()
     done = ansible(world, tmp_path, tenant="nobody")
     assert done.returncode == 2
-    assert "known tenants: ecomlg-001, switaa-002" in done.stdout
+    assert "Known tenants: ecomlg-001, switaa-002" in done.stdout
     left = [path for path in tmp_path.rglob("keybuzz-orders-*") if path.stat().st_mtime >= started]
     assert left == []

@@ -219,7 +219,7 @@ def test_a_role_that_may_not_create_tables_is_told_so(world: AmazonWorld) -> Non
 
 
 def test_an_unknown_tenant_is_told_who_is_known(world: AmazonWorld) -> None:
-    with pytest.raises(BadInputError, match=r"unknown tenant 'nobody'\. known tenants: ecomlg-001, switaa-002"):
+    with pytest.raises(BadInputError, match=r"unknown tenant 'nobody'\. Known tenants: ecomlg-001, switaa-002"):
         world.import_orders(tenant="nobody")
     assert world.calls() == []
 

@@ -332,7 +332,7 @@ def test_another_marketplace_is_checked_although_the_token_is_kept(world: Amazon
 
 
 def test_an_unknown_tenant_is_told_who_is_known(world: AmazonWorld) -> None:
-    with pytest.raises(BadInputError, match=r"unknown tenant 'ecomlg-01'\. known tenants: ecomlg-001, switaa-002"):
+    with pytest.raises(BadInputError, match=r"unknown tenant 'ecomlg-01'\. Known tenants: ecomlg-001, switaa-002"):
         connect(world, tenant="ecomlg-01")
     assert world.calls() == []
 

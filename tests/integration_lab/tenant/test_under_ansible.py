@@ -67,7 +67,7 @@ def test_failures_show_no_secret_and_say_what_to_do(world: AmazonWorld, tmp_path
     printed = ansible(world, tmp_path, "-vvvv")
     assert "failed=1" in printed
     assert "invalid_client (HTTP 401)" in printed
-    assert "known tenants: ecomlg-001, switaa-002" in ansible(world, tmp_path, tenant="typo")
+    assert "Known tenants: ecomlg-001, switaa-002" in ansible(world, tmp_path, tenant="typo")
 
 
 def test_a_code_without_its_state_is_refused_before_anything_is_asked(world: AmazonWorld, tmp_path: Path) -> None:
