@@ -38,7 +38,9 @@ notes:
     and C(amazon.keybuzz.io/config-checksum). While these are absent, the age of the pods decides.
 seealso:
   - module: keybuzz.amazon.vault_token_secret
-  - module: kubernetes.core.k8s
+  - name: kubernetes.core.k8s
+    description: For whole objects. It replaces C(envFrom) as a whole and prints a Secret's data in its diff.
+    link: https://docs.ansible.com/projects/ansible/latest/collections/kubernetes/core/k8s_module.html
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
   - keybuzz.amazon._kubernetes
