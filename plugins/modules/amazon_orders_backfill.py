@@ -252,12 +252,12 @@ resumed:
   returned: success
   type: bool
   sample: false
-orders:
+order_count:
   description: Orders of the window in O(orders_table), after the run or in check mode as they are.
   returned: success
   type: int
   sample: 94
-items:
+item_count:
   description: Lines of these orders in O(items_table).
   returned: success
   type: int

@@ -221,7 +221,7 @@ document:
       description: Number of its version now.
       type: int
       sample: 1
-    keys:
+    key_names:
       description: Its keys, others than ours included.
       type: list
       elements: str
@@ -236,7 +236,7 @@ document:
     state: present
     version_before: 0
     version: 1
-    keys: [application_id, client_id, client_secret, redirect_uri, region]
+    key_names: [application_id, client_id, client_secret, redirect_uri, region]
     custom_metadata: written
 credentials:
   description:

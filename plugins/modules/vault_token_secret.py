@@ -315,7 +315,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._options import KUB
 
 PLACE = {
     "namespace": {"type": "str", "required": True},
-    "secret": {"type": "str", "default": "vault-token"},
+    "secret": {"type": "str", "default": "vault-token", "no_log": False},
     "key": {"type": "str", "default": "VAULT_TOKEN", "no_log": False},
 }
 

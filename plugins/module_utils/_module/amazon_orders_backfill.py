@@ -137,7 +137,8 @@ def _begin(work: orders_import.Import, seen: Seen) -> Run:
                 query=sources.search_query(wanted.marketplace_id, *decision.window),
                 counters=asdict(Counters()),
             )
-    assert decision.run is not None  # noqa: S101 - a decision to resume names its run
+    if decision.run is None:
+        raise LookupError("a decision to go on names the run to go on with")
     return orders_import.from_start(work, decision.run) if decision.from_start else decision.run
 
 
@@ -172,8 +173,8 @@ def _facts(seen: Seen) -> dict[str, object]:
         "run_id": run.id if run else None,
         "pages": run.pages if run else 0,
         "counts": asdict(counters_from(run.counters if run else {})),
-        "orders": rows.orders,
-        "items": rows.items,
+        "order_count": rows.orders,
+        "item_count": rows.items,
         "by_status": rows.by_status,
         "by_currency": rows.by_currency,
         "by_line_status": rows.by_line_status,

@@ -303,7 +303,7 @@ def _outcome(
                 "state": document.state,
                 "version_before": version_before,
                 "version": document.version,
-                "keys": sorted(document.raw),
+                "key_names": sorted(document.raw),
                 "custom_metadata": noted,
             },
             "credentials": observed.proof.verdict if observed.proof else "not_asked",

@@ -39,7 +39,8 @@ def lock_row(cursor: Cursor, table: Table, key: Key, first: tuple[float, float])
         key,
     )
     found = cursor.fetchone()
-    assert found is not None  # noqa: S101 - made one statement ago, in this transaction
+    if found is None:
+        raise LookupError("the bucket was made one statement ago, in this transaction")
     return (found[0], found[1], found[2], found[3]), found[4]
 
 

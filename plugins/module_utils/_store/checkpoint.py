@@ -115,7 +115,8 @@ def begin(
         ),
     )
     row = cursor.fetchone()
-    assert row is not None  # noqa: S101 - INSERT … RETURNING answers or raises
+    if row is None:
+        raise LookupError("INSERT ... RETURNING answers or raises")
     return Run(str(row[0]), *row[1:])
 
 

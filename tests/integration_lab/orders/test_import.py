@@ -21,8 +21,8 @@ def test_all_orders_and_all_their_lines_arrive_exactly_as_amazon_has_them(world:
     assert orders == expected_orders
     assert items == expected_items
     facts = outcome.facts
-    assert facts["orders"] == fixture.ORDER_COUNT
-    assert facts["items"] == fixture.ITEM_COUNT
+    assert facts["order_count"] == fixture.ORDER_COUNT
+    assert facts["item_count"] == fixture.ITEM_COUNT
     assert facts["by_line_status"]["CANCELLED_ZERO_QUANTITY"] == fixture.ZERO_QUANTITY_ITEM_COUNT
     assert facts["counts"]["inserted"] == facts["counts"]["fetched"] == 94
     assert facts["counts"]["quarantined"] == 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +42,10 @@ class World:
 
     def run(self, *, check_mode: bool = False, holder: str = "repair", verify: bool = True, **options: Any) -> Outcome:
         now, keys = options.pop("now", None), options.pop("keys", KEYS)
-        protect = lambda secrets: self.protected.extend(secret for secret in secrets if secret)  # noqa: E731
+
+        def protect(secrets: Iterable[str | None]) -> None:
+            self.protected.extend(secret for secret in secrets if secret)
+
         lwa = LwaClient(self.amazon.lwa_url, ca_cert=str(self.amazon.ca_file)) if verify else None
         vault = options.pop("vault", None) or self.server.client(holder)
         servers = Servers(vault, "secret", APP_PATH, lwa, protect)
