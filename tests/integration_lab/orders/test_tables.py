@@ -170,7 +170,7 @@ def test_tables_and_columns_of_other_names_and_types(world: AmazonWorld) -> None
     }
     try:
         facts = world.import_orders(**given).facts
-        assert (facts["orders"], facts["items"]) == (94, 117)
+        assert (facts["order_count"], facts["item_count"]) == (94, 117)
         assert world.query("SELECT placed, amount FROM shop.\"Order\" WHERE oid = '407-8949262-6149120'")[0][
             0
         ].isoformat() == ("2025-11-22T12:00:24")
