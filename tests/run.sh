@@ -29,7 +29,7 @@ step "Tests against real servers"
 python -m pytest tests/lab tests/integration_lab -q -n 2 --dist loadfile --durations=15
 
 step "End to end"
-python -m pytest tests/e2e -q --durations=15
+python -m pytest tests/e2e -q -n 2 --dist loadfile --durations=15
 
 if [ "$built" = 3 ]; then
   printf '\nNOT TESTED: the real Kubernetes API server. It could not be built here (see above); the emulator was used.\n'
