@@ -9,21 +9,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, UNCHECKED, Item
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report import resume
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
 
 WIDTH = 80
 COLUMNS = (31, 18, 14, 11)
 """Widths of the résumé: step, found, done, now; with two spaces between them 80."""
-STEPS: tuple[tuple[str, str], ...] = (
-    ("vault_token", "Vault token of the backend"),
-    ("backend_access", "Vault address, TLS trust, pods"),
-    ("amazon_app", "Amazon application credentials"),
-    ("amazon_tenant", "Tenant's connection to Amazon"),
-    ("amazon_orders", "Orders of the window"),
-)
 SENTENCES = {
     "in_sync": "in sync: every check was made, nothing differs.",
     "drift": "drift: what differs is listed above.",
@@ -61,7 +55,7 @@ def _matrix(items: Sequence[Item]) -> list[str]:
     if not items:
         return []
     width = WIDTH - 34
-    titles = dict(STEPS)
+    titles = dict(resume.STEPS)
     lines = [f"{'check':<{width}}  {'status':<18} {'repair':<12}".rstrip()]
     for check in dict.fromkeys(item.check for item in items):
         lines += _wrap(f"{check}: {titles.get(check, '')}".rstrip(": "), indent=0)
@@ -75,11 +69,8 @@ def _matrix(items: Sequence[Item]) -> list[str]:
 
 def _resume(environment: Environment) -> list[str]:
     lines = _row("step", "found", "done", "now")
-    for check, title in STEPS:
-        found = [item for item in environment.found if item.check == check]
-        if found:
-            now = [item for item in environment.items if item.check == check]
-            lines += _row(title, _statuses(found), _actions(found, now), _statuses(now) or "not looked at")
+    for step in resume.steps(environment.found, environment.items):
+        lines += _row(step.title, step.found, step.done, step.now)
     return lines
 
 
@@ -92,32 +83,6 @@ def _row(*cells: str) -> list[str]:
         "  ".join(part.ljust(width) for part, width in zip(line, COLUMNS, strict=True)).rstrip()
         for line in zip(*padded, strict=True)
     ]
-
-
-def _statuses(items: Iterable[Item]) -> str:
-    all_items = list(items)
-    wrong = sorted({item.status for item in all_items if item.status not in CLEAN})
-    if not all_items:
-        return ""
-    return ", ".join(wrong) if wrong else "in sync"
-
-
-def _actions(found: Sequence[Item], now: Sequence[Item]) -> str:
-    clean_now = {item.id for item in now if item.status in CLEAN | {"insecure"}}
-    done = {item.action for item in found if item.action != "none" and item.id in clean_now}
-    unblocked = any(item.status in UNCHECKED and item.id in clean_now for item in found)
-    if not done:
-        return "created" if unblocked else "nothing"
-    words = {
-        "create": "created",
-        "update": "updated",
-        "remove": "removed",
-        "undelete": "undeleted",
-        "renew": "renewed",
-        "restart": "restarted",
-        "reauthorize": "reauthorized",
-    }
-    return ", ".join(sorted(words[action] for action in done))
 
 
 def _detail(item: Item) -> list[str]:

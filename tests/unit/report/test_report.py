@@ -12,6 +12,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.keybuzz.amazon.plugins.filter.drift_resume import drift_resume
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, write
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH, render
@@ -152,3 +154,28 @@ def test_a_report_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path
     with pytest.raises(BadInputError, match="directory"):
         write(report, str(tmp_path / "report.json"))
     assert [one.name for one in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_the_filter_calls_nothing_done_that_the_last_look_does_not_find_done() -> None:
+    found = [raw("empty", action="update"), raw("missing", "amazon_app/document", action="create")]
+    now = [raw("in_sync"), raw("missing", "amazon_app/document", action="create")]
+    said = drift_resume(found, now)
+    assert [(one["id"], one["done"], one["now"]) for one in said["problems"]] == [
+        ("vault_token/secret", "updated", "in_sync"),
+        ("amazon_app/document", "nothing", "missing"),
+    ]
+    assert [(step["found"], step["done"], step["now"]) for step in said["steps"]] == [
+        ("empty", "updated", "in sync"),
+        ("missing", "nothing", "missing"),
+    ]
+
+
+def test_what_nobody_looked_at_again_is_not_called_in_sync() -> None:
+    said = drift_resume([raw("empty", action="update")], [])
+    assert said["problems"][0]["now"] == said["steps"][0]["now"] == "not looked at"
+    assert said["problems"][0]["done"] == "nothing"
+
+
+def test_the_filter_names_what_is_no_item() -> None:
+    with pytest.raises(AnsibleFilterError, match="entry 0 is not a drift item"):
+        drift_resume([{"changed": True}], [])
