@@ -252,6 +252,17 @@ resumed:
   returned: success
   type: bool
   sample: false
+repair_allowed:
+  description: Whether the database would let the caller import; none when there is nothing to import.
+  returned: in check mode
+  type: bool
+  sample: true
+missing_permissions:
+  description: The rights in the database that an import needs and the caller has not.
+  returned: in check mode
+  type: list
+  elements: str
+  sample: [INSERT on table orders]
 order_count:
   description: Orders of the window in O(orders_table), after the run or in check mode as they are.
   returned: success

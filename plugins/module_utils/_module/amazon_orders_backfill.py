@@ -67,7 +67,7 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
         seen = look(call, database)
         item = orders_window.plan(seen.wanted, seen.decision, call.store.orders.name, call.where, seen.importer)
         if check_mode:
-            return Outcome((item,), changed=item.action != "none", facts=_facts(seen))
+            return _predicted(seen, item)
         if seen.decision.kind == "complete":
             return Outcome((item,), changed=False, facts=_facts(seen))
         lock.hold(database, params["tenant"], call.where)
@@ -80,6 +80,17 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
         if seen.decision.kind == "refused":
             raise BadInputError("importing", item.address, seen.decision.why.rstrip("."), item.hint)
         return _import(call, database, place, seen, item)
+
+
+def _predicted(seen: Seen, item: Item) -> Outcome:
+    """What check mode answers: the item, and whether the database would let this caller carry it out."""
+    pending = item.action != "none"
+    facts = _facts(seen) | {
+        "repair_allowed": not seen.denied if pending else None,
+        "missing_permissions": list(seen.denied) if pending else [],
+    }
+    warnings = tuple(f"The repair would be denied: {missing}." for missing in seen.denied) if pending else ()
+    return Outcome((item,), changed=pending, facts=facts, warnings=warnings)
 
 
 def _import(call: Call, database: Connection, place: documents.Place, seen: Seen, item: Item) -> Outcome:

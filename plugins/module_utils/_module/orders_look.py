@@ -82,6 +82,7 @@ class Seen:
     :param decision: what follows from it.
     :param summary: rows of the decided window.
     :param importer: the session that imports this tenant at the moment.
+    :param denied: rights in the database that an import needs and the caller has not; asked in check mode only.
     """
 
     wanted: Wanted
@@ -90,6 +91,7 @@ class Seen:
     sample: tuple[Mapping[str, Any], ...]
     importer: str | None
     targets: Targets
+    denied: tuple[str, ...] = ()
 
 
 def store_of(params: Mapping[str, Any], *, check_mode: bool) -> Store:
@@ -114,7 +116,8 @@ def look(call: Call, database: Connection) -> Seen:
     params, store, where, now = call.params, call.store, call.where, datetime.now(UTC)
     tenant = params["tenant"]
     with connection.transaction(database, "looking at the imported orders in", where) as cursor:
-        targets, runs_exist = _check_tables(cursor, call)
+        found = schema.inspect(cursor, store.all())
+        targets, runs_exist = _check_tables(call, found)
         row = tenants.read(cursor, store.tenants, tenant)
         if row is None:
             raise tenants.unknown(cursor, store.tenants, tenant, where)
@@ -142,18 +145,24 @@ def look(call: Call, database: Connection) -> Seen:
             sample=tuple(summary.newest(cursor, targets.orders, window, SAMPLE)),
             importer=lock.running(cursor, tenant) if call.check_mode and decision.kind != "complete" else None,
             targets=targets,
+            denied=_denied(cursor, call, found) if call.check_mode and decision.kind != "complete" else (),
         )
+
+
+def _denied(cursor: Cursor, call: Call, found: tuple[schema.Found, ...]) -> tuple[str, ...]:
+    written = [pair for pair in zip(call.store.all(), found, strict=True) if pair[0] is not call.store.tenants]
+    return schema.denied(cursor, written, tables.WRITE, creates=call.params["manage_schema"])
 
 
 def _window(wanted: Wanted, window: tuple[datetime, datetime]) -> summary.Window:
     return summary.Window(wanted.tenant, wanted.marketplace_id, *window)
 
 
-def _check_tables(cursor: Cursor, call: Call) -> tuple[Targets, bool]:
+def _check_tables(call: Call, states: tuple[schema.Found, ...]) -> tuple[Targets, bool]:
     """Hold the tables to what is needed. Own tables that are missing are fine if the module may create them."""
     store = call.store
     wanted = store.all()
-    found = dict(zip((table.option for table in wanted), schema.inspect(cursor, wanted), strict=True))
+    found = dict(zip((table.option for table in wanted), states, strict=True))
     looked_at = [store.tenants, store.orders, store.items, store.runs] if call.check_mode else list(wanted)
     required = [
         (table, found[table.option])

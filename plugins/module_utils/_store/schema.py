@@ -66,6 +66,11 @@ SELECT wanted.position,
  ORDER BY wanted.position
 """
 
+_MAY_CREATE = """
+SELECT wanted.name, has_schema_privilege(wanted.name, 'CREATE')
+  FROM (SELECT coalesce(%s, current_schema()::text) AS name) AS wanted
+"""
+
 
 def inspect(cursor: Cursor, tables: Iterable[Table]) -> tuple[Found, ...]:
     """What the catalogue knows of these tables, in one query, in their order."""
@@ -130,6 +135,26 @@ def require(pairs: Iterable[tuple[Table, Found]], role: str, where: str) -> None
             "missing: " + "; ".join(problem.what for problem in found),
             "As their owner, run: " + " ".join(problem.ddl for problem in found),
         )
+
+
+def denied(
+    cursor: Cursor, pairs: Iterable[tuple[Table, Found]], privileges: tuple[str, ...], *, creates: bool
+) -> tuple[str, ...]:
+    """What the role may not do of what an import does, such as ``INSERT on table orders``.
+
+    :param creates: own tables that are missing are created, which is a right on their schema.
+    """
+    missing = []
+    for table, found in pairs:
+        if found.exists:
+            missing += [f"{one} on table {table.name}" for one in privileges if one not in found.privileges]
+        elif creates and table.option in known.OWN:
+            schema = table.parts[0] if len(table.parts) > 1 else None
+            cursor.execute(_MAY_CREATE, (schema,))
+            name, allowed = cursor.fetchone() or (schema, False)
+            if not allowed:
+                missing.append(f"CREATE on schema {name}")
+    return tuple(dict.fromkeys(missing))
 
 
 def create(cursor: Cursor, own: Table) -> None:

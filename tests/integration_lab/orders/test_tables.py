@@ -40,6 +40,26 @@ def test_check_mode_asks_the_database_alone_and_writes_nothing(world: AmazonWorl
     assert world.query("SELECT to_regclass('amazon_backfill_runs')") == [(None,)]
 
 
+def test_check_mode_names_every_right_that_an_import_would_lack(world: AmazonWorld) -> None:
+    checked = world.import_orders(check_mode=True, role="audit")
+    assert checked.facts["repair_allowed"] is False
+    assert checked.facts["missing_permissions"] == [
+        "INSERT on table orders",
+        "UPDATE on table orders",
+        "INSERT on table order_items",
+        "UPDATE on table order_items",
+        "CREATE on schema public",
+    ]
+    assert checked.warnings[0] == "The repair would be denied: INSERT on table orders."
+    assert world.import_orders(check_mode=True).facts["missing_permissions"] == []
+
+
+def test_where_nothing_is_to_be_imported_no_right_to_import_is_missed(world: AmazonWorld) -> None:
+    world.import_orders()
+    checked = world.import_orders(check_mode=True, role="audit")
+    assert (checked.facts["repair_allowed"], checked.facts["missing_permissions"]) == (None, [])
+
+
 def test_what_check_mode_predicts_is_what_a_run_then_does(world: AmazonWorld) -> None:
     predicted = world.import_orders(check_mode=True)
     done = world.import_orders()
