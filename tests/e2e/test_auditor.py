@@ -74,3 +74,21 @@ def test_an_auditor_sees_the_same_as_the_repair_and_writes_nothing(
     assert {name: what for name, what in seen(audit).items() if name not in without_token} == {
         name: what for name, what in repair_sees.items() if name not in without_token
     }
+
+
+def test_a_repair_that_would_be_denied_ends_before_it_writes_and_names_every_right(
+    healthy: Lab, evidence: Evidence, playbooks: Playbooks, credentials: list[str]
+) -> None:
+    healthy("break", "all")
+    mark = evidence.mark()
+    repair = playbooks.repair(*credentials)
+    assert repair.code == 2
+    said = " ".join(repair.output.split())
+    assert "Nothing was written, because the repair would be denied" in said
+    for right in ("patch deployments.apps keybuzz-backend-dev/keybuzz-backend", "INSERT on table orders"):
+        assert right in said
+    assert (evidence.vault_writes(mark), evidence.kubernetes_writes(mark), evidence.sql_writes(mark)) == ([], [], [])
+    assert evidence.dry_runs(mark) == []
+    report = (repair.folder / "repair_report.md").read_text()
+    assert "Not finished: Nothing was written" in report
+    assert "Done: created" not in report and "Done: updated" not in report
