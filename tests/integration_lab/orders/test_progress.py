@@ -5,49 +5,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration_lab.amazon_world import PROJECT, AmazonWorld
+from tests.integration_lab.amazon_world import AmazonWorld
+from tests.integration_lab.one_task import run_task
 from tests.integration_lab.orders.tables import complete
 
 pytestmark = pytest.mark.lab
 
 
 def ansible(world: AmazonWorld, tmp_path: Path, *switches: str, **given: Any) -> subprocess.CompletedProcess[str]:
-    """One task with the module, run by ansible-core as a person would."""
-    options = {name: value for name, value in world.import_params(**given).items() if value is not None}
-    play = [
-        {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "tasks": [{"name": "Import", "keybuzz.amazon.amazon_orders_backfill": options}],
-        }
-    ]
-    playbook = tmp_path / "play.yml"
-    playbook.write_text(json.dumps(play))
-    return subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", *switches, str(playbook)],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    return run_task("amazon_orders_backfill", world.import_params(**given), tmp_path, *switches)
 
 
 def test_a_line_appears_while_the_import_waits_and_works(world: AmazonWorld, tmp_path: Path) -> None:

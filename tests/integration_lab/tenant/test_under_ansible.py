@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import seed
-from tests.integration_lab.amazon_world import PROJECT, TENANT, AmazonWorld
+from tests.integration_lab.amazon_world import TENANT, AmazonWorld
+from tests.integration_lab.one_task import run_task
 from tests.lab.amazon_process import FRANCE
 
 pytestmark = pytest.mark.lab
@@ -24,25 +22,7 @@ pytestmark = pytest.mark.lab
 
 def ansible(world: AmazonWorld, tmp_path: Path, *switches: str, **given: Any) -> str:
     """One task, run by ansible-core; returns everything it printed, after looking for secrets in it."""
-    options = {name: value for name, value in world.params(**given).items() if value is not None}
-    task = {"name": "Connect", "keybuzz.amazon.amazon_tenant_connect": options}
-    playbook = tmp_path / "play.yml"
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", *switches, str(playbook)],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = run_task("amazon_tenant_connect", world.params(**given), tmp_path, *switches)
     printed = done.stdout + done.stderr
     for secret in (world.amazon.client_secret, world.amazon.refresh_tokens[TENANT], "Atza|", "Atzr|"):
         for form in (secret, json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode()):
