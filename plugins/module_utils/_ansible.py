@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, applied, pending, verdict
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    ForbiddenError,
+    KeybuzzError,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._options import insecure_options
 from ansible_collections.keybuzz.amazon.plugins.module_utils._secrets import protect
 
 Protect = Callable[[Iterable[str | None]], None]
@@ -32,6 +37,8 @@ def run_module(module: Any, check: str, work: Callable[[Protect], Outcome]) -> N
         protect(module, secrets)
 
     secret_options = [name for name, spec in module.argument_spec.items() if spec.get("no_log")]
+    for warning in insecure_options(module.params):
+        module.warn(warning)
     try:
         remember(module.params.get(name) for name in secret_options)
         outcome = work(remember)
@@ -96,9 +103,16 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
         hint=error.remedy,
     )
     if module.check_mode and not isinstance(error, BadInputError):
-        module.exit_json(**result(Outcome(items=(item,), changed=False), check_mode=True))
+        module.exit_json(**result(Outcome(items=(item,), changed=False, facts=_denied(error)), check_mode=True))
     found_out = [item.as_dict()]
     module.fail_json(msg=str(error), drift=found_out, remaining=found_out, verdict="error")
+
+
+def _denied(error: KeybuzzError) -> dict[str, object]:
+    """A step that cannot even be looked at would stop a repair half way: what the look lacks, the repair lacks too."""
+    if not isinstance(error, ForbiddenError):
+        return {}
+    return {"repair_allowed": False, "missing_permissions": [f"{error.address}: {error.answered}"]}
 
 
 def argument_spec(*parts: Mapping[str, Mapping[str, Any]], **own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -22,17 +22,74 @@ VAULT: Mapping[str, Mapping[str, Any]] = {
     "vault_addr": {"type": "str", "required": True, "fallback": _env("VAULT_ADDR", "BAO_ADDR")},
     "vault_token": {"type": "str", "no_log": True, "fallback": _env("VAULT_TOKEN", "BAO_TOKEN")},
     "vault_token_file": {"type": "path", "no_log": False, "fallback": _env("VAULT_TOKEN_FILE")},
-    "vault_ca_cert": {"type": "path", "fallback": _env("VAULT_CACERT", "BAO_CACERT")},
+    "vault_auth_method": {
+        "type": "str",
+        "choices": ["token", "approle", "kubernetes", "jwt"],
+        "default": "token",
+        "fallback": _env("VAULT_AUTH_METHOD"),
+    },
+    "vault_auth_mount": {"type": "str", "fallback": _env("VAULT_AUTH_MOUNT")},
+    "vault_auth_role": {"type": "str", "fallback": _env("VAULT_AUTH_ROLE")},
+    "vault_role_id": {"type": "str", "fallback": _env("VAULT_ROLE_ID")},
+    "vault_secret_id": {"type": "str", "no_log": True, "fallback": _env("VAULT_SECRET_ID")},
+    "vault_secret_id_file": {"type": "path", "no_log": False, "fallback": _env("VAULT_SECRET_ID_FILE")},
+    "vault_jwt": {"type": "str", "no_log": True, "fallback": _env("VAULT_JWT")},
+    "vault_jwt_file": {"type": "path", "fallback": _env("VAULT_JWT_FILE")},
+    "vault_ca_cert": {
+        "type": "path",
+        "fallback": _env("VAULT_CACERT", "BAO_CACERT", "VAULT_CAPATH", "BAO_CAPATH"),
+    },
+    "vault_ca_pem": {"type": "str", "fallback": _env("VAULT_CACERT_BYTES", "BAO_CACERT_BYTES")},
     "vault_namespace": {"type": "str", "fallback": _env("VAULT_NAMESPACE", "BAO_NAMESPACE")},
     "vault_timeout": {"type": "float", "default": 10.0},
+    "vault_kv_version": {"type": "str", "choices": ["auto", "1", "2"], "default": "auto"},
 }
 
+# Names, types, aliases and variables of kubernetes.core, so that its module_defaults and credentials serve here too.
 KUBERNETES: Mapping[str, Mapping[str, Any]] = {
-    "kubeconfig": {"type": "path", "fallback": _env("K8S_AUTH_KUBECONFIG", "KUBECONFIG")},
+    "kubeconfig": {"type": "raw", "fallback": _env("K8S_AUTH_KUBECONFIG", "KUBECONFIG")},
     "context": {"type": "str", "fallback": _env("K8S_AUTH_CONTEXT")},
     "host": {"type": "str", "fallback": _env("K8S_AUTH_HOST")},
     "api_key": {"type": "str", "no_log": True, "fallback": _env("K8S_AUTH_API_KEY")},
-    "ca_cert": {"type": "path", "fallback": _env("K8S_AUTH_SSL_CA_CERT")},
+    "ca_cert": {
+        "type": "path",
+        "aliases": ["ssl_ca_cert"],
+        "fallback": _env("K8S_AUTH_SSL_CA_CERT", "K8S_AUTH_CA_CERT"),
+    },
+    "validate_certs": {
+        "type": "bool",
+        "aliases": ["verify_ssl"],
+        "fallback": _env("K8S_AUTH_VERIFY_SSL", "K8S_AUTH_VALIDATE_CERTS"),
+    },
+    "tls_server_name": {"type": "str", "fallback": _env("K8S_AUTH_TLS_SERVER_NAME")},
+    "client_cert": {
+        "type": "path",
+        "aliases": ["cert_file"],
+        "fallback": _env("K8S_AUTH_CERT_FILE", "K8S_AUTH_CLIENT_CERT"),
+    },
+    "client_key": {
+        "type": "path",
+        "no_log": False,
+        "aliases": ["key_file"],
+        "fallback": _env("K8S_AUTH_KEY_FILE", "K8S_AUTH_CLIENT_KEY"),
+    },
+    "proxy": {"type": "str", "fallback": _env("K8S_AUTH_PROXY")},
+    "no_proxy": {"type": "str", "fallback": _env("K8S_AUTH_NO_PROXY")},
+    "proxy_headers": {
+        "type": "dict",
+        "apply_defaults": True,  # so that the variables of its parts count when it is not given
+        "options": {
+            "proxy_basic_auth": {
+                "type": "str",
+                "no_log": True,
+                "fallback": _env("K8S_AUTH_PROXY_HEADERS_PROXY_BASIC_AUTH"),
+            },
+            "basic_auth": {"type": "str", "no_log": True, "fallback": _env("K8S_AUTH_PROXY_HEADERS_BASIC_AUTH")},
+            "user_agent": {"type": "str", "fallback": _env("K8S_AUTH_PROXY_HEADERS_USER_AGENT")},
+        },
+    },
+    "impersonate_user": {"type": "str", "fallback": _env("K8S_AUTH_IMPERSONATE_USER")},
+    "impersonate_groups": {"type": "list", "elements": "str", "fallback": _env("K8S_AUTH_IMPERSONATE_GROUPS")},
     "kubernetes_timeout": {"type": "float", "default": 10.0},
 }
 
@@ -63,3 +120,24 @@ AMAZON: Mapping[str, Mapping[str, Any]] = {
     "amazon_ca_cert": {"type": "path", "fallback": _env("AMAZON_CACERT")},
     "amazon_timeout": {"type": "float", "default": 30.0},
 }
+
+
+_SSLMODES = {
+    "verify-ca": "a server with any name is taken if the authority has signed its certificate",
+    "require": "TLS is used but does not verify the server",
+    "prefer": "TLS is used only if the server offers it, and does not verify the server",
+    "allow": "TLS is used only if the server insists on it, and does not verify the server",
+    "disable": "everything is sent in clear",
+}
+
+
+def insecure_options(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warnings for connection options that let somebody in between read a password."""
+    risk = _SSLMODES.get(str(params.get("pg_sslmode")))
+    host = str(params.get("pg_host") or "")
+    if risk is None or host.startswith("/"):  # a socket of this machine
+        return ()
+    return (
+        f"pg_sslmode is {params['pg_sslmode']}: {risk}, so whoever sits between here and {host} can take the "
+        "password and the data. Set it to verify-full, with pg_sslrootcert.",
+    )

@@ -12,7 +12,7 @@ The server's own texts are only matched, never shown: they can repeat what was s
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,11 +53,21 @@ class WrongMountError(BadInputError):
     """No secrets engine is mounted where the path points."""
 
 
+class WrongNamespaceError(BadInputError):
+    """The server has no namespace of this name."""
+
+
+NO_MOUNT, NO_NAMESPACE = "no handler for route", "namespace not found"
+NOWHERE = (NO_MOUNT, NO_NAMESPACE)
+"""Signs in the text of a 404 that is no missing object."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A request and the status it was refused with.
 
     :param errors: the server's own texts, for matching only.
+    :param namespace: that was asked in, ``None`` for the root namespace.
     """
 
     doing: str
@@ -66,6 +76,12 @@ class Refusal:
     method: str
     status: int
     errors: tuple[str, ...] = field(repr=False, default=())
+    namespace: str | None = None
+
+    @property
+    def within(self) -> str:
+        """``" in namespace x"``, for messages."""
+        return f" in namespace {self.namespace}" if self.namespace else ""
 
     def says(self, text: str) -> bool:
         return any(text in error for error in self.errors)
@@ -99,75 +115,12 @@ def explain(peek: Peek, refusal: Refusal) -> KeybuzzError:
     return _unexpected(refusal)
 
 
-def no_answer(doing: str, url: str, addr: str, error: Exception) -> KeybuzzError:
-    """The exception for a request that got no answer at all."""
-    chain = " ".join(f"{type(link).__name__} {link}" for link in _causes(error))
-    host = urllib.parse.urlsplit(addr).netloc
-    for signs, kind, answered, remedy in _SILENCES:
-        if any(sign in chain for sign in signs):
-            return kind(doing, url, answered, remedy.format(host=host))
-    return UnreachableError(
-        doing, url, f"the connection broke ({type(error).__name__})", f"Check vault_addr and the way to {host}."
-    )
-
-
-# Signs in the texts of requests, urllib3 and ssl; the first row that matches is the cause.
-_SILENCES: tuple[tuple[tuple[str, ...], type[KeybuzzError], str, str], ...] = (
-    (
-        ("Hostname mismatch", "IP address mismatch", "doesn't match"),
-        TlsError,
-        "the server's certificate is not for this host name",
-        "Use a name in vault_addr that the certificate holds: openssl s_client -connect {host} shows it.",
-    ),
-    (
-        ("certificate has expired",),
-        TlsError,
-        "the server's certificate has expired",
-        "Renew the certificate on the server; a CA file does not help against this.",
-    ),
-    (
-        ("CERTIFICATE_VERIFY_FAILED",),
-        TlsError,
-        "the server's certificate is not signed by a trusted authority",
-        "Give the PEM file of the authority that signed it as vault_ca_cert or VAULT_CACERT.",
-    ),
-    (
-        ("SSLError", "SSLEOFError"),
-        TlsError,
-        "the TLS handshake failed",
-        "Check that the server speaks TLS 1.2 or later: openssl s_client -connect {host}",
-    ),
-    (
-        ("Connection refused",),
-        UnreachableError,
-        "connection refused",
-        "Check vault_addr, and that the server runs and listens on {host}.",
-    ),
-    (
-        ("NameResolutionError", "gaierror", "Name or service not known"),
-        UnreachableError,
-        "the host name is not known",
-        "Check the host name in vault_addr.",
-    ),
-    (
-        ("ProxyError",),
-        UnreachableError,
-        "the proxy did not answer",
-        "Check HTTPS_PROXY, or add {host} to NO_PROXY.",
-    ),
-    (
-        ("Timeout", "timed out"),
-        UnreachableError,
-        "no answer in time",
-        "Check the way to {host} (firewall, VPN), or raise vault_timeout.",
-    ),
-)
-
-
 def standby(doing: str, url: str, location: str) -> KeybuzzError:
     """The exception for a redirect, which is how a standby without request forwarding answers."""
     parts = urllib.parse.urlsplit(location)
-    active = f"{parts.scheme}://{parts.netloc}" if parts.hostname else "another address"
+    # Not netloc, which can hold credentials.
+    host = parts.netloc.rpartition("@")[2]
+    active = f"{parts.scheme}://{host}" if parts.hostname else "another address"
     return UnreachableError(
         doing,
         url,
@@ -189,7 +142,7 @@ def _forbidden(peek: Peek, refusal: Refusal) -> KeybuzzError:
         return ForbiddenError(
             doing,
             url,
-            f"permission denied (HTTP 403): the token needs {wanted} on {path} and {has}",
+            f"permission denied (HTTP 403): the token needs {wanted} on {path}{refusal.within} and {has}",
             f'Add to one of its policies: path "{path}" {{ capabilities = [{listed}] }}, '
             "and check that vault_mount and the path are spelled right.",
         )
@@ -212,13 +165,21 @@ def _forbidden(peek: Peek, refusal: Refusal) -> KeybuzzError:
 
 
 def _not_found(refusal: Refusal) -> KeybuzzError:
-    if refusal.says("no handler for route"):
+    if refusal.says(NO_NAMESPACE):
+        return WrongNamespaceError(
+            refusal.doing,
+            refusal.url,
+            f"the server has no namespace {refusal.namespace}",
+            "Check vault_namespace (VAULT_NAMESPACE), from the root on: team/app; vault namespace list shows them.",
+        )
+    if refusal.says(NO_MOUNT):
         mount = refusal.path.split("/", 1)[0]
         return WrongMountError(
             refusal.doing,
             refusal.url,
-            f"nothing is mounted at {mount}/",
-            "Set vault_mount to the mount of the key-value engine; vault secrets list shows the mounts.",
+            f"nothing is mounted at {mount}/{refusal.within}",
+            "Set vault_mount to the mount of the key-value engine; vault secrets list shows the mounts. "
+            "Is vault_namespace right?",
         )
     return UnexpectedAnswerError(
         refusal.doing, refusal.url, "there is nothing at this path (HTTP 404)", "Check the path."
@@ -235,7 +196,14 @@ def _unexpected(refusal: Refusal) -> KeybuzzError:
             refusal.doing,
             refusal.url,
             "what is mounted there does not know this operation (HTTP 405)",
-            "Check vault_mount: it has to name a key-value engine of version 2.",
+            "Check vault_mount: it has to name a key-value engine.",
+        )
+    if refusal.says("Upgrading from non-versioned"):
+        return UnreachableError(
+            refusal.doing,
+            refusal.url,
+            "the key-value engine is upgrading itself to version 2 (HTTP 400)",
+            "Run again when it is done; the server's log says when.",
         )
     return UnexpectedAnswerError(
         refusal.doing,
@@ -259,16 +227,3 @@ def _not_ready(peek: Peek, doing: str, url: str) -> KeybuzzError:
             doing, url, "the server is sealed", "Unseal it: vault operator unseal (bao operator unseal)."
         )
     return UnreachableError(doing, url, "the server is not ready (HTTP 503)", "Look at its log, and run again.")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it was made from; requests and urllib3 hide the cause in ``args``."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        link = waiting.pop()
-        if not isinstance(link, BaseException) or any(link is known for known in seen):
-            continue
-        seen.append(link)
-        yield link
-        waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]

@@ -12,22 +12,18 @@ environment, and turns the 404 of a soft-deleted secret into "no such path".
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import os
-import ssl
+import time
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import answers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Protect = Callable[[Iterable[str | None]], None]
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import answers, authorities, repeat, silences
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import login as logins
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import Protect, given_token
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MISSING_LIBRARY = "the Python library hvac is not installed for the interpreter that runs this module"
@@ -60,27 +56,40 @@ class Answer:
 class VaultClient:
     """A server, a token and a namespace. The token is in no representation of it and in no exception.
 
+    Reads are repeated after a failure that passes (:mod:`repeat`). :meth:`close` it, which ends a token that
+    :func:`connect` has logged in for.
+
     :param addr: for example ``https://vault.example.com:8200``. Plain ``http`` only on loopback.
+    :param token: ``None`` for requests that need none, as logging in.
     :param ca_cert: PEM file, or folder of PEM files, of the authorities to trust; ``None``: the system's.
+    :param ca_pem: their certificates themselves; wins over ``ca_cert``.
     :param timeout: seconds to wait for one answer.
-    :raises BadInputError: the address, the token or the CA file cannot work; nothing was sent.
+    :param kv_version: of all key-value engines, for :mod:`kv`; ``None``: found out for each.
+    :raises BadInputError: the address, the token or the CA cannot work; nothing was sent.
     """
 
     def __init__(
         self,
         addr: str,
-        token: str,
+        token: str | None,
         *,
         ca_cert: str | None = None,
+        ca_pem: str | None = None,
         namespace: str | None = None,
         timeout: float = 10.0,
+        kv_version: int | None = None,
     ) -> None:
         self.addr = _checked_address(addr)
-        self._check_token(token)
-        self._namespace = namespace
+        if token is not None:
+            self._check_token(token)
+        self.namespace = (namespace or "").strip("/") or None
+        self.kv_version = kv_version
+        self.kv_engines: dict[str, int] = {}
+        """Versions of the key-value engines met so far, by mount, as the server told them."""
         self._timeout = timeout
-        self._verify = _authorities(ca_cert)
+        self._trusted = authorities.context(ca_cert, ca_pem)
         self._adapter = self._connect(token)
+        self._ends_with_us = False
 
     def __repr__(self) -> str:
         return f"VaultClient({self.addr!r})"
@@ -90,7 +99,27 @@ class VaultClient:
         self._check_token(token)
         other = copy.copy(self)
         other._adapter = self._connect(token, session=self._adapter.session)
+        other.kv_engines = {}
+        other._ends_with_us = False
         return other
+
+    def logged_in(self, login: logins.Login, protect: Protect) -> VaultClient:
+        """The same server seen with the token of a login. :raises ForbiddenError: the login is refused."""
+        session = logins.log_in(self.request, login, self.url(login.path), protect)
+        other = self.acting_as(session.token)
+        other._ends_with_us = session.revocable
+        return other
+
+    def close(self) -> None:
+        """End the token if it was made for this client, and the connection.
+
+        A token that may not end itself, or that has no uses left, ends by its time; that is no failure.
+        """
+        if self._ends_with_us:
+            self._ends_with_us = False
+            with contextlib.suppress(KeybuzzError):
+                self._send("POST", "auth/token/revoke-self", doing="ending the login at")
+        self._adapter.session.close()
 
     def url(self, path: str) -> str:
         """Where a path is, for people: ``https://vault.example.com:8200/v1/secret/data/x``."""
@@ -115,16 +144,19 @@ class VaultClient:
         :raises UnreachableError: no connection, TLS not verified, time-out, sealed, not initialised, standby, busy.
         :raises ForbiddenError: HTTP 403, with the missing capability or the end of the token's life in its text.
         :raises WrongMountError: no secrets engine is mounted where the path points.
+        :raises WrongNamespaceError: the server has no such namespace.
         :raises UnexpectedAnswerError: any other status.
         """
         answer = self._send(method, path, doing=doing, body=body, content_type=content_type)
-        # An unmounted path answers 404 just as a missing object does; only the text tells them apart.
-        unmounted = answer.status == 404 and any("no handler for route" in error for error in answer.errors)
-        if answer.status in tuple(accept) and not unmounted:
+        # A path without a mount, or in no namespace, answers 404 just as a missing object does; only the text tells.
+        nowhere = answer.status == 404 and any(sign in error for sign in answers.NOWHERE for error in answer.errors)
+        if answer.status in tuple(accept) and not nowhere:
             return answer
         if answer.status == 403 and any(text in error for text in accept_forbidden for error in answer.errors):
             return answer
-        refusal = answers.Refusal(doing, self.url(path), path, method, answer.status, answer.errors)
+        refusal = answers.Refusal(
+            doing, self.url(path), path.partition("?")[0], method, answer.status, answer.errors, self.namespace
+        )
         raise answers.explain(self._peek, refusal)
 
     def _peek(self, method: str, path: str, body: Mapping[str, object] | None) -> tuple[int, Mapping[str, Any]]:
@@ -141,6 +173,30 @@ class VaultClient:
         body: Mapping[str, object] | None = None,
         content_type: str | None = None,
     ) -> Answer:
+        attempt = 1
+        while True:
+            response, silence = self._attempt(method, path, body, content_type)
+            if response is None:
+                again = repeat.after_silence(method, path, silences.chain(silence))
+                answer, headers = None, {}
+            else:
+                if response.is_redirect:
+                    raise answers.standby(doing, self.url(path), response.headers.get("Location", ""))
+                answer, headers = _answer(response), response.headers
+                again = repeat.after_status(method, path, answer.status, answer.errors)
+            wait = repeat.pause(attempt, headers) if again else None
+            if wait is None:
+                break
+            time.sleep(wait)
+            attempt += 1
+        if answer is None:
+            raise silences.no_answer(doing, self.url(path), self.addr, silence)
+        return answer
+
+    def _attempt(
+        self, method: str, path: str, body: Mapping[str, object] | None, content_type: str | None
+    ) -> tuple[Any, Exception]:
+        """The response, or ``None`` and why there is none."""
         import requests
 
         headers = {"Content-Type": content_type} if content_type else None
@@ -149,16 +205,10 @@ class VaultClient:
                 method.lower(), f"v1/{path}", headers=headers, raise_exception=False, json=body
             )
         except requests.exceptions.RequestException as error:
-            raise answers.no_answer(doing, self.url(path), self.addr, error) from None
-        if response.is_redirect:
-            raise answers.standby(doing, self.url(path), response.headers.get("Location", ""))
-        try:
-            parsed = response.json() if response.content else {}
-        except ValueError:
-            parsed = {}
-        return Answer(response.status_code, parsed if isinstance(parsed, Mapping) else {})
+            return None, error
+        return response, Exception()
 
-    def _connect(self, token: str, *, session: Any = None) -> Any:
+    def _connect(self, token: str | None, *, session: Any = None) -> Any:
         try:
             import requests
             from hvac.adapters import RawAdapter
@@ -171,19 +221,17 @@ class VaultClient:
             ) from None
         if session is None:
             session = requests.Session()
-            session.verify = self._verify
-            session.mount("https://", _tls_adapter())
+            session.mount("https://", authorities.transport(self._trusted))
             # A netrc entry or a proxy of the environment has no business on loopback.
             session.trust_env = urllib.parse.urlsplit(self.addr).hostname not in LOOPBACK
         return RawAdapter(
             base_uri=self.addr,
             token=token,
-            verify=self._verify,
             timeout=self._timeout,
             # A redirect would carry the token to an address nobody configured.
             allow_redirects=False,
             session=session,
-            namespace=self._namespace,
+            namespace=self.namespace,
         )
 
     def _check_token(self, token: str) -> None:
@@ -197,48 +245,33 @@ class VaultClient:
 
 
 def connect(params: Mapping[str, Any], protect: Protect) -> VaultClient:
-    """A client from a module's options (``vault_addr``, ``vault_token`` or ``vault_token_file``, …).
+    """A client from a module's options (``vault_addr``, ``vault_token`` or ``vault_auth_method``, …).
 
-    :param protect: called with the token before it is used.
+    :param protect: called with each secret before it is used.
+    :raises BadInputError: an option is missing or cannot work.
+    :raises ForbiddenError: the login is refused.
     """
-    token = given_token(params, "vault_token", protect)
-    if token is None:
+    login = logins.wanted(params, protect)
+    token = None if login else given_token(params, "vault_token", protect)
+    if login is None and token is None:
         raise BadInputError(
             "connecting to",
             str(params["vault_addr"]),
             "no token was given",
-            "Give vault_token_file, vault_token, or the environment variable VAULT_TOKEN or VAULT_TOKEN_FILE.",
+            "Give vault_token_file, vault_token, or the environment variable VAULT_TOKEN or VAULT_TOKEN_FILE, or "
+            "log in with vault_auth_method.",
         )
-    return VaultClient(
+    version = params.get("vault_kv_version") or "auto"
+    client = VaultClient(
         params["vault_addr"],
         token,
         ca_cert=params.get("vault_ca_cert"),
+        ca_pem=params.get("vault_ca_pem"),
         namespace=params.get("vault_namespace"),
         timeout=params.get("vault_timeout") or 10.0,
+        kv_version=None if version == "auto" else int(version),
     )
-
-
-def given_token(params: Mapping[str, Any], option: str, protect: Protect) -> str | None:
-    """The token from ``<option>_file``, which wins, or from ``<option>``; ``None`` when neither is given.
-
-    Spaces and line breaks around the token are dropped: editors leave them in files.
-    """
-    path = params.get(f"{option}_file")
-    token = params.get(option)
-    if path:
-        try:
-            token = Path(os.path.expandvars(path)).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(
-                f"reading option {option}_file:",
-                str(path),
-                getattr(error, "strerror", None) or "it is not a text file",
-                "Give the path of a file that holds the token, readable by the user who runs the module.",
-            ) from None
-    if not token:
-        return None
-    protect([token, token.strip()])
-    return token.strip() or None
+    return client.logged_in(login, protect) if login else client
 
 
 def is_well_formed(token: str) -> bool:
@@ -265,44 +298,9 @@ def _checked_address(addr: str) -> str:
     )
 
 
-def _tls_adapter() -> Any:
-    """Verify as curl does: any certificate of the CA file may be the anchor, a self-signed server's own too.
-
-    From Python 3.13 urllib3's own context demands extensions that many private authorities' certificates lack.
-    """
-    import requests.adapters
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-
-    class Adapter(requests.adapters.HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, ssl_context=context, **kwargs)
-
-    return Adapter()
-
-
-def _authorities(ca_cert: str | None) -> str | bool:
-    """What to verify the server against, checked here because requests names the wrong thing when it fails."""
-    if ca_cert is None:
-        system = ssl.get_default_verify_paths()
-        return system.cafile or system.capath or True
+def _answer(response: Any) -> Answer:
     try:
-        if Path(ca_cert).is_dir():
-            if any(Path(ca_cert).iterdir()):
-                return ca_cert
-        else:
-            ssl.create_default_context(cafile=ca_cert)
-            return ca_cert
-        problem = "the folder is empty"
-    except ssl.SSLError:
-        problem = "it holds no PEM certificate"
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    raise BadInputError(
-        "reading option vault_ca_cert:",
-        ca_cert,
-        problem,
-        "Give a PEM file with the certificate of the authority that signed the server's certificate.",
-    )
+        parsed = response.json() if response.content else {}
+    except ValueError:
+        parsed = {}
+    return Answer(response.status_code, parsed if isinstance(parsed, Mapping) else {})

@@ -19,16 +19,26 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client impor
 # Strings come first: "//" in one is no comment.
 _HCL = re.compile(r'"(?:[^"\\]|\\.)*"|\w+|(?P<nothing>#[^\n]*|//[^\n]*|/\*.*?\*/|\s+)|.', re.DOTALL)
 
-_OLD_NAMES = {"token_period": "period", "token_explicit_max_ttl": "explicit_max_ttl"}
+_OLD_NAMES = {
+    "token_period": "period",
+    "token_explicit_max_ttl": "explicit_max_ttl",
+    "token_policies": "policies",
+    "token_ttl": "ttl",
+}
 """Servers answer with both names, and the older one alone when the role was written with it."""
 
 
 def policy_address(name: str) -> str:
-    return f"sys/policies/acl/{urllib.parse.quote(name, safe='')}"
+    return f"sys/policies/acl/{quoted(name)}"
 
 
 def role_address(name: str) -> str:
-    return f"auth/token/roles/{urllib.parse.quote(name, safe='')}"
+    return f"auth/token/roles/{quoted(name)}"
+
+
+def quoted(name: str) -> str:
+    """As one segment of a path."""
+    return urllib.parse.quote(name, safe="")
 
 
 def read_policy(client: VaultClient, name: str) -> str | None:
@@ -78,6 +88,12 @@ def role_differences(found: Mapping[str, object], wanted: Mapping[str, object]) 
         if _plain(have) != _plain(value):
             different[name] = have
     return different
+
+
+def period_of(role: Mapping[str, object]) -> int:
+    """Seconds that the role's tokens live after each renewal; 0 if they are not periodic."""
+    period = role.get("token_period") or role.get(_OLD_NAMES["token_period"]) or 0
+    return int(period) if isinstance(period, (int, str)) else 0
 
 
 def _normalised(text: str) -> tuple[str, ...]:

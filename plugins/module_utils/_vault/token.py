@@ -27,7 +27,11 @@ MADE_BY = "keybuzz.amazon"
 
 GONE = (400, 404)
 NO_SUCH_TOKEN = ("invalid accessor", "bad token")
-"""For an accessor that is gone OpenBao answers 404 or 400; Vault also 403 with one of these texts."""
+"""For an accessor that is gone OpenBao answers 404 or 400; Vault also 403 with one of these texts. For a token that is
+gone both answer 403 ``bad token`` to whoever may look tokens up."""
+UNKNOWN_TO_VAULT = "invalid token"
+"""Vault's word to the holder of a token that it does not know. OpenBao says the same to such a token as to a good one
+that comes from an address it is not bound to, or that may not look itself up: "permission denied"."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -40,6 +44,7 @@ class Token:
     :param policies: its own and its identity's.
     :param ttl_seconds: life left; 0 for a token that never expires.
     :param creation_ttl_seconds: life it was given, which is the period or the server's maximum, if that is less.
+    :param given_seconds: life it was given when it was last renewed, or made; 0 if that is not known.
     :param period_seconds: 0 if it has none of its own. A token made through a role has its period from the role,
         at each renewal anew; servers do not repeat it here.
     :param uses_left: 0 if its uses are not counted.
@@ -59,6 +64,7 @@ class Token:
     role: str | None
     expires_at: datetime | None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    given_seconds: int = 0
 
     @property
     def is_root(self) -> bool:
@@ -109,12 +115,35 @@ def default_token_role(policy_name: str, period_seconds: int) -> dict[str, objec
         "token_no_default_policy": True,
         "token_num_uses": 0,
         "token_type": "service",
+        # A pattern such as "*" would let the role make tokens with any policy.
+        "allowed_policies_glob": [],
     }
 
 
-def lookup_self(client: VaultClient) -> Token | None:
-    """What the client's own token is; ``None`` if the server does not take it (or not let it look itself up)."""
+def lookup_self(client: VaultClient) -> tuple[Token | None, bool]:
+    """What the client's own token is, or ``None``, and whether that is the server's last word on it.
+
+    A server that answers 403 may not take the token at all, or take it and not let it look itself up.
+    """
     answer = client.request("GET", "auth/token/lookup-self", doing="looking up a token at", accept=(200, 403))
+    if answer.status == 200:
+        return _token(client, answer.data), True
+    return None, any(UNKNOWN_TO_VAULT in error for error in answer.errors)
+
+
+def lookup(client: VaultClient, value: str) -> Token | None:
+    """What a token is, asked with the client's own; ``None`` if there is no such token (any more).
+
+    :raises ForbiddenError: the client's token may not look up others.
+    """
+    answer = client.request(
+        "POST",
+        "auth/token/lookup",
+        doing="looking up a token at",
+        body={"token": value},
+        accept=(200, 404),
+        accept_forbidden=NO_SUCH_TOKEN,
+    )
     return _token(client, answer.data) if answer.status == 200 else None
 
 
@@ -129,6 +158,19 @@ def lookup_accessor(client: VaultClient, accessor: str) -> Token | None:
         accept_forbidden=NO_SUCH_TOKEN,
     )
     return _token(client, answer.data) if answer.status == 200 else None
+
+
+def accessors(client: VaultClient) -> tuple[str, ...]:
+    """Of all tokens there are. Takes ``sudo`` beside ``list``."""
+    answer = client.request("LIST", "auth/token/accessors", doing="listing the accessors at", accept=(200, 404))
+    return tuple(str(accessor) for accessor in answer.data.get("keys") or ())
+
+
+def longest_life(client: VaultClient) -> int:
+    """The most seconds that the server gives a token at once, whatever is asked for (768 h unless tuned)."""
+    # Not sys/auth/token/tune, which says the same and takes sudo.
+    answer = client.request("GET", "sys/mounts/auth/token/tune", doing="reading the longest life of tokens at")
+    return int(answer.data.get("max_lease_ttl") or 0)
 
 
 def create(client: VaultClient, role: str, policy: str, *, display_name: str, metadata: Mapping[str, str]) -> NewToken:
@@ -181,6 +223,7 @@ def create(client: VaultClient, role: str, policy: str, *, display_name: str, me
             role=role,
             expires_at=datetime.now(UTC) + timedelta(seconds=life) if life else None,
             metadata=auth.get("metadata") or {},
+            given_seconds=life,
         ),
     )
 
@@ -262,7 +305,15 @@ def _token(client: VaultClient, data: Mapping[str, Any]) -> Token:
         role=data.get("role") or None,
         expires_at=_instant(data.get("expire_time")),
         metadata=data.get("meta") or {},
+        given_seconds=_given(data),
     )
+
+
+def _given(data: Mapping[str, Any]) -> int:
+    """Seconds from the last renewal, or the making, to the end."""
+    ends = _instant(data.get("expire_time"))
+    begun = data.get("last_renewal_time") or data.get("creation_time")
+    return int(ends.timestamp()) - int(begun) if ends and begun else 0
 
 
 def _instant(text: object) -> datetime | None:

@@ -202,17 +202,19 @@ def test_a_wrong_mount_is_named(server: Server) -> None:
     assert "check that vault_mount and the path are spelled right" in error.remedy
 
 
-def test_a_key_value_engine_of_version_1_is_not_taken_for_an_empty_one(server: Server) -> None:
-    root = server.root()
-    root.sys.enable_secrets_engine("kv", path="old", options={"version": "1"})
+def test_a_quota_that_is_used_up_says_so_and_passes(server: Server) -> None:
+    quota = "/v1/sys/quotas/rate-limit/one-a-minute"
+    server.root().adapter.put(quota, json={"path": "secret", "rate": 1, "interval": "1m"})
     try:
-        root.secrets.kv.v1.create_or_update_secret("app", {"client_id": "x"}, mount_point="old")
-        error = failure(lambda: kv.read(server.client("root"), "old", "app"))
+        kv.read(server.client("root"), "secret", APP_PATH)
+        mark = server.mark()
+        error = failure(lambda: kv.read(server.client("root"), "secret", APP_PATH))
     finally:
-        root.sys.disable_secrets_engine("old")
-    assert isinstance(error, kv.UnsupportedEngineError)
-    assert "old/ is a key-value engine of version 1" in str(error)
-    assert "vault kv enable-versioning old/" in str(error)
+        server.root().adapter.delete(quota)
+    assert isinstance(error, UnreachableError)
+    assert "over its rate limit (HTTP 429). Run again in a minute" in str(error)
+    assert len(server.requests_since(mark)) <= 3
+    kv.read(server.client("root"), "secret", APP_PATH)
 
 
 def test_an_engine_of_another_kind_is_named(server: Server) -> None:

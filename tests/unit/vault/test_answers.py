@@ -20,7 +20,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnreachableError,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv, token
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient, connect, given_token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient, connect
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
 CANARY = "hvs.CANARYthatNobodyMaySee"
 

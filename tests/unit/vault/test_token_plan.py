@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Item, pending, verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, ForbiddenError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_class import classify
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_plan import plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import (
     Desired,
+    ForeignOwner,
     Observed,
     Place,
     Superseded,
-    classify,
     desired_from,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.token import Token
@@ -82,7 +83,11 @@ def items(wanted: Desired, **changes: Any) -> dict[str, Item]:
         ({"token": None}, "invalid"),
         ({"token": replace(HEALTHY, policies=("root",))}, "root"),
         ({"token": replace(HEALTHY, policies=("ns", "root")), "shared_with": ("x",)}, "root"),
-        ({"token": replace(HEALTHY, policies=("ns", "admin"))}, "wrong_policies"),
+        ({"token": replace(HEALTHY, policies=("admin", "default"))}, "wrong_policies"),
+        ({"token": replace(HEALTHY, policies=("ns", "default"))}, "over_privileged"),
+        ({"token": replace(HEALTHY, policies=("ns", "admin"))}, "over_privileged"),
+        ({"token": replace(HEALTHY, policies=("ns", "admin")), "shared_with": ("x",)}, "over_privileged"),
+        ({"token": None, "doubt": "nobody says"}, "unknown"),
         ({"token": replace(HEALTHY, policies=())}, "wrong_policies"),
         ({"shared_with": ("Secret other/x key y",)}, "shared"),
         ({"token": replace(HEALTHY, orphan=False)}, "not_orphan"),
@@ -104,7 +109,7 @@ def test_the_worst_thing_about_a_token_is_its_class(changes: dict[str, Any], kin
 def test_a_server_whose_maximum_is_below_the_period_does_not_make_each_run_renew() -> None:
     wanted = desired(token_period="60d")  # 32 days are the servers' default maximum
     capped = replace(HEALTHY, creation_ttl_seconds=32 * 86400, ttl_seconds=20 * 86400)
-    assert classify(observed(wanted, token=capped), wanted) == "good"
+    assert classify(observed(wanted, token=capped), wanted) == "period_capped"
     assert classify(observed(wanted, token=replace(capped, ttl_seconds=10 * 86400)), wanted) == "ttl_low"
 
 
@@ -169,12 +174,11 @@ def test_what_may_not_be_read_is_unknown_and_the_rest_is_still_checked() -> None
 
 
 def test_a_generated_secret_is_only_in_the_way_of_a_change() -> None:
-    assert items(desired(), foreign_owner="External Secrets Operator")["vault_token/secret"].status == "in_sync"
-    assert items(desired(), foreign_owner="ESO", value="")["vault_token/secret"].status == "blocked"
-    assert (
-        items(desired(), foreign_owner="ESO", token=replace(HEALTHY, ttl_seconds=5))["vault_token/secret"].action
-        == "renew"
-    )
+    owner = ForeignOwner("External Secrets Operator", "ExternalSecret ns/x")
+    assert items(desired(), foreign_owner=owner)["vault_token/secret"].status == "in_sync"
+    assert items(desired(), foreign_owner=owner, value="")["vault_token/secret"].status == "blocked"
+    low = replace(HEALTHY, ttl_seconds=5)
+    assert items(desired(), foreign_owner=owner, token=low)["vault_token/secret"].action == "renew"
 
 
 def test_replaced_tokens_are_revoked_only_on_request_and_not_while_the_secret_changes() -> None:
