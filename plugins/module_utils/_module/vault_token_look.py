@@ -14,35 +14,35 @@ from typing import TypeVar
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Owner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import ForbiddenError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import core
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.owners import owner_of
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState, read_secret
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
+    vault_token_consumers,
+    vault_token_intent,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_ask import ask
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_class import falls_short
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_generator import generator
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_notes import (
+    ACCESSOR,
+    INTENT,
+    SUPERSEDED_ACCESSOR,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import (
     Desired,
     Observed,
+    ObservedLogin,
     Place,
     Superseded,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import policy, token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kubernetes_auth, policy, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.answers import TokenRefusedError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient, is_well_formed
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
 Protect = Callable[[Iterable[str | None]], None]
 T = TypeVar("T")
-
-PREFIX = "amazon.keybuzz.io/"
-ACCESSOR = f"{PREFIX}accessor"
-SUPERSEDED_ACCESSOR = f"{PREFIX}superseded-accessor"
-CHECKSUM_KEY = f"{PREFIX}checksum-key"
-
-# A write by hand does not last, because these generate the Secret from somewhere else.
-_GENERATORS = {
-    "ExternalSecret": "External Secrets Operator",
-    "ClusterExternalSecret": "External Secrets Operator",
-    "VaultStaticSecret": "Vault Secrets Operator",
-    "VaultDynamicSecret": "Vault Secrets Operator",
-    "VaultPKISecret": "Vault Secrets Operator",
-    "SealedSecret": "Sealed Secrets",
-}
 
 
 @dataclass(frozen=True)
@@ -56,51 +56,66 @@ class Servers:
 
 
 def observe(servers: Servers, desired: Desired) -> tuple[Observed, SecretState]:
-    """Read the Secret, ask Vault about the token with the token itself, and read policy and role."""
+    """Read the Secret, ask Vault about the token in it, and read policy and role."""
     place = desired.place
     state = read_secret(servers.kube, place.namespace, place.secret, servers.protect)
     value = state.data.get(place.key)
     if value is None and place.key in state.binary:
         value = "\N{REPLACEMENT CHARACTER}"  # bytes that are no text: there is something, and it is no token
     noted = state.annotations.get(SUPERSEDED_ACCESSOR) or ""
+    answer = ask(servers.vault, value, state)
     observed = Observed(
         namespace_exists=state.namespace_exists,
         secret_exists=state.exists,
         value=value,
-        token=_ask(servers.vault, value),
+        token=answer.token,
+        doubt=answer.doubt,
         recorded=state.annotations.get(ACCESSOR) or None,
         superseded=tuple(Superseded(accessor, "unknown") for accessor in noted.split(",") if accessor),
+        intents=vault_token_intent.read(state.annotations.get(INTENT)),
         resource_version=state.resource_version,
         foreign_owner=generator(state),
-        owner=_owner(state),
+        owner=_owner(state, place),
     )
+    if observed.intents:
+        observed = replace(observed, searchable=vault_token_intent.may_search(servers.vault))
     if desired.strategy == "copy":
         observed = _with_source(servers, desired, observed)
     else:
-        observed = replace(
-            observed,
-            policy=_or_refusal(lambda: policy.read_policy(servers.vault, desired.policy_name)),
-            role=_or_refusal(lambda: policy.read_role(servers.vault, desired.role_name)),
-        )
+        observed = replace(observed, policy=_or_refusal(lambda: policy.read_policy(servers.vault, desired.policy_name)))
+        observed = _with_login(servers, desired, observed) if desired.login else _with_role(servers, desired, observed)
     others = _others(servers, desired, observed)
     if desired.revoke_superseded and observed.superseded:
         observed = _with_fates(servers, observed, others)
-    if desired.strategy == "scoped":
+        observed = _with_consumers(servers, desired, observed, state)
+    if desired.strategy == "scoped" and desired.login is None:
         observed = _with_sharing(observed, others)
     return observed, state
 
 
-def generator(state: SecretState) -> str | None:
-    """Who generates the Secret, with the object's name; ``None`` if nobody is known to."""
-    for owner in state.owners:
-        kind = owner.split(" ", 1)[0]
-        if kind in _GENERATORS:
-            return f"{_GENERATORS[kind]} ({owner})"
-    if state.labels.get("reconcile.external-secrets.io/managed") == "true":
-        return "External Secrets Operator"
-    if state.labels.get("app.kubernetes.io/managed-by") == "hashicorp-vso":
-        return "Vault Secrets Operator"
-    return None
+def _with_role(servers: Servers, desired: Desired, observed: Observed) -> Observed:
+    role = _or_refusal(lambda: policy.read_role(servers.vault, desired.role_name))
+    observed = replace(observed, role=role)
+    if observed.token is None or not falls_short(observed, observed.token, desired):
+        return observed
+    longest = _or_refusal(lambda: token.longest_life(servers.vault))
+    return replace(observed, longest_life=longest if isinstance(longest, int) and longest > 0 else None)
+
+
+def _with_login(servers: Servers, desired: Desired, observed: Observed) -> Observed:
+    login = desired.login
+    if login is None:
+        return observed
+    account = core(desired.place.namespace, "serviceaccounts", login.service_account)
+    return replace(
+        observed,
+        login=ObservedLogin(
+            mount=_or_refusal(lambda: kubernetes_auth.read_mount(servers.vault, login.mount)),
+            role=_or_refusal(lambda: kubernetes_auth.read_role(servers.vault, login.mount, login.role_name)),
+            account_exists=_or_refusal(lambda: servers.kube.get(account) is not None),
+            unfit=_or_refusal(lambda: vault_token_consumers.unfit_to_log_in(servers.kube, desired.consumers, login)),
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,8 +123,12 @@ class _Other:
     """Another place and the text in it, or why it could not be read."""
 
     place: Place
-    value: str | None = None
+    state: SecretState | None = None
     refusal: KeybuzzError | None = None
+
+    @property
+    def value(self) -> str | None:
+        return self.state.data.get(self.place.key) if self.state else None
 
 
 def _others(servers: Servers, desired: Desired, observed: Observed) -> tuple[_Other, ...]:
@@ -120,8 +139,7 @@ def _others(servers: Servers, desired: Desired, observed: Observed) -> tuple[_Ot
     found = []
     for place in desired.compare_with:
         try:
-            state = read_secret(servers.kube, place.namespace, place.secret, servers.protect)
-            found.append(_Other(place, value=state.data.get(place.key)))
+            found.append(_Other(place, read_secret(servers.kube, place.namespace, place.secret, servers.protect)))
         except ForbiddenError as refusal:
             found.append(_Other(place, refusal=refusal))
     return tuple(found)
@@ -141,34 +159,43 @@ def _with_sharing(observed: Observed, others: tuple[_Other, ...]) -> Observed:
 def _with_fates(servers: Servers, observed: Observed, others: tuple[_Other, ...]) -> Observed:
     """What may be done with the tokens that were replaced: Vault itself has to say that they were made here."""
     in_use = {observed.recorded, observed.token.accessor if observed.token else None}
-    elsewhere = {found.accessor for other in others if (found := _ask(servers.vault, other.value))}
-    all_read = not any(other.refusal for other in others)
+    asked = [ask(servers.vault, other.value, other.state) for other in others]
+    elsewhere = {answer.token.accessor for answer in asked if answer.token}
+    all_known = not any(other.refusal for other in others) and not any(answer.doubt for answer in asked)
     fates: list[Superseded] = []
     for entry in observed.superseded:
-        found = token.lookup_accessor(servers.vault, entry.accessor)
-        if found is None:
+        found = _or_refusal(lambda accessor=entry.accessor: token.lookup_accessor(servers.vault, accessor))  # type: ignore[misc]
+        if isinstance(found, KeybuzzError):
+            fates.append(Superseded(entry.accessor, "unknown"))
+        elif found is None:
             fates.append(Superseded(entry.accessor, "gone"))
         elif entry.accessor in in_use or found.is_root or not found.made_here:
             fates.append(Superseded(entry.accessor, "foreign"))
         elif entry.accessor in elsewhere:
             fates.append(Superseded(entry.accessor, "shared"))
         else:
-            fates.append(Superseded(entry.accessor, "living" if all_read else "unknown"))
+            fates.append(Superseded(entry.accessor, "living" if all_known else "unknown"))
     return replace(observed, superseded=tuple(fates))
+
+
+def _with_consumers(servers: Servers, desired: Desired, observed: Observed, state: SecretState) -> Observed:
+    """Only while a token waits to be revoked: on any other run nobody lists pods for this."""
+    if not any(entry.fate == "living" for entry in observed.superseded):
+        return observed
+    seen = (vault_token_consumers.look(servers.kube, one, state, desired.place) for one in desired.consumers)
+    return replace(observed, consumers=tuple(seen))
 
 
 def _with_source(servers: Servers, desired: Desired, observed: Observed) -> Observed:
     source = desired.copy_from
     if source is None:
         return observed
-    value = read_secret(servers.kube, source.namespace, source.secret, servers.protect).data.get(source.key)
+    state = read_secret(servers.kube, source.namespace, source.secret, servers.protect)
+    value = state.data.get(source.key)
     if value is not None and observed.value is not None and Fingerprints().same(value, observed.value):
         return replace(observed, source=value, source_token=observed.token)
-    return replace(observed, source=value, source_token=_ask(servers.vault, value))
-
-
-def _ask(vault: VaultClient, value: str | None) -> token.Token | None:
-    return token.lookup_self(vault.acting_as(value)) if value and is_well_formed(value) else None
+    answer = ask(servers.vault, value, state)
+    return replace(observed, source=value, source_token=answer.token, source_doubt=answer.doubt)
 
 
 def _or_refusal(look: Callable[[], T]) -> T | KeybuzzError:
@@ -181,5 +208,11 @@ def _or_refusal(look: Callable[[], T]) -> T | KeybuzzError:
         return refusal
 
 
-def _owner(state: SecretState) -> Owner:
-    return Owner(managers=state.managers, revert_risk="certain" if generator(state) else "none")
+def _owner(state: SecretState, place: Place) -> Owner:
+    if not state.exists:
+        return Owner()
+    found = owner_of({**state.metadata, "annotations": state.annotations}, ("f:data", f"f:{place.key}"))
+    made_by = generator(state)
+    if made_by:
+        found = replace(found, gitops=made_by.name, source=made_by.source or None, revert_risk="certain")
+    return replace(found, managers=state.managers)

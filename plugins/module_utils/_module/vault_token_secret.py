@@ -4,48 +4,35 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module vault_token_secret does: look, plan, and outside check mode carry the plan out.
-
-A crash between the making of a token and the one write that stores its value and its accessor together leaves a token
-that nobody knows. It can read the Amazon documents and nothing else, and ends with its period, because nobody renews
-it. When the write is refused, it is revoked at once.
-"""
+"""What the module vault_token_secret does: look, plan, and outside check mode carry the plan out."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Item, Outcome, pending
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
-    BlockedError,
-    ForbiddenError,
-    KeybuzzError,
-    StaleError,
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, ForbiddenError, StaleError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import client as kube_client
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import (
-    SecretState,
-    read_secret,
-    write_secret_values,
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState, read_secret
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import vault_token_store as store
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_class import classify
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_intent import (
+    INTENT_ITEM,
+    Leftover,
+    wait_for_a_living_run,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_login import LOGIN_ROLE
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_look import (
-    ACCESSOR,
-    CHECKSUM_KEY,
-    SUPERSEDED_ACCESSOR,
     Protect,
     Servers,
     observe,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_plan import (
-    REVOCABLE,
-    SECRET,
-    SUPERSEDED,
-    plan,
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_notes import INTENT
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_permissions import Permission, ask
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_plan import SECRET, plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_setup import (
     POLICY,
     ROLE,
@@ -54,18 +41,30 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import (
     Desired,
     Observed,
-    Place,
-    Superseded,
-    TokenClass,
-    classify,
     desired_from,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_superseded import (
+    REVOCABLE,
+    SUPERSEDED,
+    UNPROVEN,
+    revokes_blindly,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault_client
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import policy, token
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import given_token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kubernetes_auth, policy, token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
 TRIES = 3
 """How often a lost race is planned anew before it is reported."""
+SET_UP = frozenset({POLICY, ROLE, LOGIN_ROLE})
+"""Written with the bootstrap token, before the Secret."""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a repair left behind it."""
+
+    observed: Observed
+    leftovers: tuple[Leftover, ...] = ()
 
 
 def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
@@ -73,44 +72,79 @@ def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bo
     bootstrap_token = given_token(options, "vault_bootstrap_token", protect)
     desired = desired_from(options, bootstrap_given=bootstrap_token is not None)
     vault = vault_client.connect(options, protect)
-    servers = Servers(
-        vault=vault,
-        kube=kube_client.connect(options, protect),
-        protect=protect,
-        bootstrap=vault.acting_as(bootstrap_token) if bootstrap_token is not None else None,
-    )
-    return run(servers, desired, check_mode=check_mode)
+    try:
+        servers = Servers(
+            vault=vault,
+            kube=kube_client.connect(options, protect),
+            protect=protect,
+            bootstrap=vault.acting_as(bootstrap_token) if bootstrap_token is not None else None,
+        )
+        return run(servers, desired, check_mode=check_mode)
+    finally:
+        vault.close()
 
 
 def run(servers: Servers, desired: Desired, *, check_mode: bool) -> Outcome:
     """Look, plan, and outside check mode repair.
 
     :raises BlockedError: outside check mode, when the Secret needs a token and cannot be given one.
+    :raises ForbiddenError: outside check mode, when the caller may not do all that is to be done.
     :raises StaleError: the Secret changed under our hands three times in a row.
     """
     fingerprints = Fingerprints()
+    if check_mode:
+        return _look_only(servers, desired, fingerprints)
     found: tuple[Item, ...] = ()
     written = False
     for tries_left in reversed(range(TRIES)):
-        observed, state = observe(servers, desired)
+        observed, state = _settled(servers, desired)
         items = plan(observed, desired, fingerprints)
         found = found or items
-        todo = pending(items)
-        if not check_mode:
-            _refuse_if_blocked(items)
-        if check_mode or not todo:
-            break
+        todo = _permitted(servers, desired, pending(items))
+        _refuse_if_blocked(items)
+        if not todo:
+            return _outcome(found, observed, desired, changed=written, remaining=items)
+        actions = {item.id: item.action for item in todo}
+        _refuse_if_denied(ask(servers, desired, observed, actions), desired)
         try:
-            after = _apply(servers, desired, observed, state, {item.id: item.action for item in todo})
+            done = _apply(servers, desired, observed, state, actions)
         except StaleError:
             # Policy and role come before the Secret, so they are written by now.
-            written = written or any(item.id in {POLICY, ROLE} for item in todo)
+            written = written or any(item.id in SET_UP for item in todo)
             if not tries_left:
                 raise
             continue
-        return _outcome(found, after, desired, changed=True, remaining=plan(after, desired, fingerprints))
-    remaining = None if check_mode else items
-    return _outcome(found, observed, desired, changed=written or bool(check_mode and todo), remaining=remaining)
+        remaining = plan(done.observed, desired, fingerprints)
+        outcome = _outcome(found, done.observed, desired, changed=True, remaining=remaining, leftovers=done.leftovers)
+        blind = (UNPROVEN,) if SUPERSEDED in {item.id for item in todo} and revokes_blindly(observed, desired) else ()
+        return replace(outcome, warnings=(*outcome.warnings, *blind))
+    raise AssertionError("the last try returns or raises")
+
+
+def _look_only(servers: Servers, desired: Desired, fingerprints: Fingerprints) -> Outcome:
+    observed, _ = observe(servers, desired)
+    items = plan(observed, desired, fingerprints)
+    todo = {item.id: item.action for item in pending(items)}
+    permission = ask(servers, desired, observed, todo)
+    outcome = _outcome(
+        permission.noted(items), observed, desired, changed=bool(todo), remaining=None, permission=permission
+    )
+    blind = (UNPROVEN,) if SUPERSEDED in todo and revokes_blindly(observed, desired) else ()
+    return replace(outcome, warnings=(*outcome.warnings, *permission.warnings, *blind))
+
+
+def _settled(servers: Servers, desired: Desired) -> tuple[Observed, SecretState]:
+    """A look at the Secret when no other run seems to be at work on it."""
+    observed, state = observe(servers, desired)
+    if not observed.intents:
+        return observed, state
+    place = desired.place
+
+    def mark() -> str | None:
+        return read_secret(servers.kube, place.namespace, place.secret, servers.protect).annotations.get(INTENT)
+
+    wait_for_a_living_run(observed.intents, mark)
+    return observe(servers, desired)
 
 
 def _refuse_if_blocked(items: tuple[Item, ...]) -> None:
@@ -119,30 +153,66 @@ def _refuse_if_blocked(items: tuple[Item, ...]) -> None:
             raise BlockedError("repairing", item.address, item.reason.rstrip("."), item.hint)
 
 
+def _refuse_if_denied(permission: Permission, desired: Desired) -> None:
+    """Before the first write: what is begun can be ended."""
+    if permission.missing:
+        raise ForbiddenError(
+            "asking whether one may repair",
+            str(desired.place),
+            f"the caller may not {', '.join(permission.missing)}; nothing was written and no token was made",
+            "Give the caller what is missing: a policy for paths of Vault, a Role for objects of Kubernetes.",
+        )
+
+
+def _permitted(servers: Servers, desired: Desired, todo: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Without a mark that this caller may not take away: a renewal must not fail for that. It stays reported."""
+    place = desired.place
+    if not any(item.id == INTENT_ITEM for item in todo):
+        return todo
+    if servers.kube.may("patch", "", "secrets", place.namespace, place.secret):
+        return todo
+    return tuple(item for item in todo if item.id != INTENT_ITEM)
+
+
 def _apply(
     servers: Servers, desired: Desired, observed: Observed, state: SecretState, actions: Mapping[str, str]
-) -> Observed:
+) -> _Done:
     """Carry the plan out. Returns what is there now, as far as the answers of the servers tell."""
-    if servers.bootstrap is not None:
-        if POLICY in actions:
-            policy.write_policy(servers.bootstrap, desired.policy_name, desired.policy_text)
-            observed = replace(observed, policy=desired.policy_text)
-        if ROLE in actions:
-            policy.write_role(servers.bootstrap, desired.role_name, desired.role)
-            observed = replace(observed, role=desired.role)
+    observed = _set_up(servers, desired, observed, actions)
     action = actions.get(SECRET)
+    leftovers: tuple[Leftover, ...] = ()
+    if action in {"create", "update"} and desired.strategy == "scoped":
+        return _Done(*store.make(servers, desired, observed, state))
     if action == "renew":
         observed = _renew(servers, observed)
-    elif action is not None:
-        store = _copy if desired.strategy == "copy" else _replace
-        return store(servers, desired, observed, state)
+    if INTENT_ITEM in actions:
+        observed, state, leftovers = store.clear_marks(servers, desired, observed, state)
+    if action in {"create", "update"}:
+        return _Done(store.copy(servers, desired, observed, state), leftovers)
     if SUPERSEDED in actions:
-        observed = _revoke_superseded(servers, observed, state)
+        observed = store.revoke_superseded(servers, observed, state, REVOCABLE)
+    return _Done(observed, leftovers)
+
+
+def _set_up(servers: Servers, desired: Desired, observed: Observed, actions: Mapping[str, str]) -> Observed:
+    if servers.bootstrap is None:
+        return observed
+    if POLICY in actions:
+        policy.write_policy(servers.bootstrap, desired.policy_name, desired.policy_text)
+        observed = replace(observed, policy=desired.policy_text)
+    if ROLE in actions:
+        policy.write_role(servers.bootstrap, desired.role_name, desired.role)
+        observed = replace(observed, role=desired.role)
+    login, found = desired.login, observed.login
+    if LOGIN_ROLE in actions and login is not None and found is not None:
+        kubernetes_auth.write_role(servers.bootstrap, login.mount, login.role_name, login.role)
+        kept = found.role if isinstance(found.role, Mapping) else {}
+        observed = replace(observed, login=replace(found, role={**kept, **login.role}))
     return observed
 
 
 def _renew(servers: Servers, observed: Observed) -> Observed:
-    """With the token itself; by its accessor where its policy does not let it."""
+    """With the token itself; by its accessor where its policy does not let it, or it is bound to other addresses."""
     current = observed.token
     if current is None or observed.value is None:
         return observed
@@ -151,125 +221,7 @@ def _renew(servers: Servers, observed: Observed) -> Observed:
     except ForbiddenError:
         life = token.renew_accessor(servers.vault, current.accessor)
     expires_at = datetime.now(UTC) + timedelta(seconds=life)
-    return replace(observed, token=replace(current, ttl_seconds=life, expires_at=expires_at))
-
-
-def _copy(servers: Servers, desired: Desired, observed: Observed, state: SecretState) -> Observed:
-    source = observed.source or ""
-    superseded = _superseded_by_a_write(observed)
-    write_secret_values(servers.kube, state, {desired.place.key: source}, _annotations(state, None, superseded))
-    return replace(
-        observed,
-        namespace_exists=True,
-        secret_exists=True,
-        value=source,
-        token=observed.source_token,
-        recorded=None,
-        superseded=superseded,
-    )
-
-
-def _replace(servers: Servers, desired: Desired, observed: Observed, state: SecretState) -> Observed:
-    """Make a token and store value and accessor in one write, so that there is no state between the two."""
-    place = desired.place
-    _check_that_the_secret_may_be_written(servers, state)
-    made = token.create(
-        servers.vault,
-        desired.role_name,
-        desired.policy_name,
-        display_name=f"keybuzz-amazon-{desired.environment}",
-        metadata={"environment": desired.environment, "namespace": place.namespace, "secret": place.secret},
-    )
-    servers.protect([made.value])
-    superseded = _superseded_by_a_write(observed)
-    after = replace(
-        observed,
-        namespace_exists=True,
-        secret_exists=True,
-        value=made.value,
-        token=made.token,
-        shared_with=(),
-        recorded=made.token.accessor,
-        superseded=superseded,
-    )
-    try:
-        _check_what_was_made(classify(after, desired), desired)
-        annotations = _annotations(state, made.token.accessor, superseded)
-        write_secret_values(servers.kube, state, {place.key: made.value}, annotations)
-    except KeybuzzError as error:
-        _discard_unless_stored(servers, place, made, error)
-    return after
-
-
-def _check_that_the_secret_may_be_written(servers: Servers, state: SecretState) -> None:
-    """Before a token is made for nothing."""
-    verb, name = ("patch", state.name) if state.exists else ("create", None)
-    if not servers.kube.may(verb, "", "secrets", state.namespace, name):
-        raise ForbiddenError(
-            "asking whether one may write",
-            f"Secret {state.namespace}/{state.name}",
-            f"the caller may not {verb} it; no token was made",
-            f"Give the caller a Role in namespace {state.namespace} that allows {verb} on secrets"
-            + (f" with resourceNames [{state.name}]." if name else "."),
-        )
-
-
-def _check_what_was_made(kind: TokenClass, desired: Desired) -> None:
-    if kind != "good":
-        raise BlockedError(
-            "making a token through",
-            f"auth/token/roles/{desired.role_name}",
-            f"the role makes tokens of the class {kind}; it was revoked and nothing was stored",
-            "Correct the role: run once with vault_bootstrap_token_file.",
-        )
-
-
-def _discard_unless_stored(servers: Servers, place: Place, made: token.NewToken, error: KeybuzzError) -> None:
-    """Revoke a token that found no home. Returns only if it is at home after all: an answer can be lost on its way."""
-    try:
-        stored = read_secret(servers.kube, place.namespace, place.secret, servers.protect)
-        if stored.data.get(place.key) == made.value:
-            return
-        token.revoke_accessor(servers.vault, made.token.accessor)
-    except KeybuzzError:
-        hours = made.token.ttl_seconds / 3600
-        raise BlockedError(
-            error.doing,
-            error.address,
-            f"{error.answered}; the token made for it could not be revoked and ends by itself in {hours:.0f} h",
-            error.remedy,
-        ) from error
-    raise error
-
-
-def _superseded_by_a_write(observed: Observed) -> tuple[Superseded, ...]:
-    """What is replaced for good once the Secret has another value. Only what was noted as ours, and nobody shares."""
-    current = observed.token.accessor if observed.token else None
-    shared = bool(observed.shared_with) and current == observed.recorded
-    known = tuple(entry for entry in observed.superseded if entry.accessor != observed.recorded)
-    if not observed.recorded or shared:
-        return known
-    return (*known, Superseded(observed.recorded, "unknown"))
-
-
-def _annotations(state: SecretState, accessor: str | None, superseded: tuple[Superseded, ...]) -> dict[str, str | None]:
-    noted: dict[str, str | None] = {
-        ACCESSOR: accessor,
-        SUPERSEDED_ACCESSOR: ",".join(entry.accessor for entry in superseded) or None,
-    }
-    if not state.annotations.get(CHECKSUM_KEY):
-        noted[CHECKSUM_KEY] = secrets.token_hex(32)
-    return noted
-
-
-def _revoke_superseded(servers: Servers, observed: Observed, state: SecretState) -> Observed:
-    for entry in observed.superseded:
-        if entry.fate == "living":
-            token.revoke_accessor(servers.vault, entry.accessor)
-    kept = tuple(entry for entry in observed.superseded if entry.fate not in REVOCABLE)
-    noted = {SUPERSEDED_ACCESSOR: ",".join(entry.accessor for entry in kept) or None}
-    write_secret_values(servers.kube, state, {}, noted)
-    return replace(observed, superseded=kept)
+    return replace(observed, token=replace(current, ttl_seconds=life, given_seconds=life, expires_at=expires_at))
 
 
 def _outcome(
@@ -279,11 +231,11 @@ def _outcome(
     *,
     changed: bool,
     remaining: tuple[Item, ...] | None,
+    permission: Permission | None = None,
+    leftovers: tuple[Leftover, ...] = (),
 ) -> Outcome:
     writes = {"create", "update"}
-    warnings = tuple(
-        f"{item.reason} {item.hint}" for item in items if item.id in {POLICY, ROLE} and needs_bootstrap(item)
-    )
+    warnings = tuple(f"{item.reason} {item.hint}" for item in items if item.id in SET_UP and needs_bootstrap(item))
     return Outcome(
         items=items,
         changed=changed,
@@ -291,6 +243,9 @@ def _outcome(
         facts={
             "token": _described(observed, desired),
             "secret_will_change": any(item.id == SECRET and item.action in writes for item in items),
+            "superseded_tokens": len(observed.superseded),
+            "interrupted_runs": [one.described() for one in leftovers],
+            **(permission or Permission()).facts(),
         },
         warnings=warnings,
     )

@@ -23,11 +23,11 @@ POLICY, ROLE = f"{CHECK}/policy", f"{CHECK}/role"
 def policy_item(observed: Observed, desired: Desired) -> Item:
     address = f"{desired.vault_addr}/v1/sys/policies/acl/{desired.policy_name}"
     if isinstance(observed.policy, KeybuzzError):
-        return _unreadable(POLICY, address, observed.policy)
+        return unreadable(POLICY, address, observed.policy)
     present = observed.policy is not None
     same = observed.policy is not None and same_policy(observed.policy, desired.policy_text)
     command = f"vault policy write {desired.policy_name} - <<'EOF'\n{desired.policy_text.rstrip()}\nEOF"
-    return _set_up(
+    return set_up(
         Item(
             id=POLICY,
             address=address,
@@ -51,13 +51,13 @@ def policy_item(observed: Observed, desired: Desired) -> Item:
 def role_item(observed: Observed, desired: Desired) -> Item:
     address = f"{desired.vault_addr}/v1/auth/token/roles/{desired.role_name}"
     if isinstance(observed.role, KeybuzzError):
-        return _unreadable(ROLE, address, observed.role)
+        return unreadable(ROLE, address, observed.role)
     present = observed.role is not None
     different = role_differences(observed.role or {}, desired.role)
     same = present and not different
     wanted = {name: desired.role[name] for name in different}
-    command = f"vault write auth/token/roles/{desired.role_name} {_arguments(desired.role)}"
-    return _set_up(
+    command = f"vault write auth/token/roles/{desired.role_name} {arguments(desired.role)}"
+    return set_up(
         Item(
             id=ROLE,
             address=address,
@@ -78,7 +78,7 @@ def role_item(observed: Observed, desired: Desired) -> Item:
     )
 
 
-def _set_up(item: Item, desired: Desired, command: str) -> Item:
+def set_up(item: Item, desired: Desired, command: str) -> Item:
     """Policy and role need a credential of their own, which day-to-day repairs do not have."""
     if item.action == "none":
         return item
@@ -92,7 +92,8 @@ def _set_up(item: Item, desired: Desired, command: str) -> Item:
     )
 
 
-def _arguments(role: Mapping[str, object]) -> str:
+def arguments(role: Mapping[str, object]) -> str:
+    """The fields as ``vault write`` takes them."""
     words = []
     for name, value in role.items():
         if isinstance(value, (list, tuple)):
@@ -103,7 +104,8 @@ def _arguments(role: Mapping[str, object]) -> str:
     return " ".join(words)
 
 
-def _unreadable(item_id: str, address: str, error: KeybuzzError) -> Item:
+def unreadable(item_id: str, address: str, error: KeybuzzError) -> Item:
+    """The item of what could not be looked at."""
     return Item(
         id=item_id,
         address=address,

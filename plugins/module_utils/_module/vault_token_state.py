@@ -4,47 +4,23 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the backend's Vault token should be, what it was found to be, and the class that follows. Asks nobody."""
+"""What the backend's Vault token should be, and what it was found to be. Asks nobody."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Owner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import is_well_formed
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.kubernetes_auth import MountState, default_role
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.token import (
     Token,
     default_backend_policy,
     default_token_role,
     seconds,
-)
-
-TokenClass = Literal[
-    "namespace_missing",
-    "secret_missing",
-    "key_missing",
-    "empty",
-    "placeholder",
-    "malformed",
-    "invalid",
-    "root",
-    "wrong_policies",
-    "shared",
-    "not_orphan",
-    "not_renewable",
-    "ttl_low",
-    "good",
-]
-
-# Words people put where a secret belongs, and template marks that were never filled in.
-_FILLERS = re.compile(
-    r"change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|tbd|x{3,}|\*+|none|null|undefined|example|dummy|placeholder"
-    r"|(your|my|the)[-_ ]?(vault[-_ ]?)?token|<.*>|\$\{.*\}|\{\{.*\}\}",
-    re.IGNORECASE,
 )
 
 
@@ -61,12 +37,40 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Consumer:
+    """A Deployment that reads the Secret."""
+
+    namespace: str
+    deployment: str
+
+    def __str__(self) -> str:
+        return f"Deployment {self.namespace}/{self.deployment}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """How the backend logs in itself, with ``auth_mode: kubernetes``.
+
+    :param role: fields the login role should have.
+    :param audience: ``None`` if none was asked for; the role's own is left alone then.
+    """
+
+    mount: str
+    role_name: str
+    service_account: str
+    audience: str | None
+    role: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Desired:
     """What was asked for. Durations in seconds.
 
     :param renew_below: a good token with less life than this is renewed.
     :param revoke_superseded: whether tokens that were replaced are ended now.
     :param bootstrap_given: whether policy and role may be written in this run.
+    :param consumers: Deployments that have to run with the new token before the old one is ended.
+    :param login: set when the backend logs in itself and needs no token in a Secret.
     """
 
     strategy: Literal["scoped", "copy"]
@@ -83,6 +87,8 @@ class Desired:
     bootstrap_given: bool
     copy_from: Place | None = None
     compare_with: tuple[Place, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    login: Login | None = None
 
 
 @dataclass(frozen=True)
@@ -98,17 +104,52 @@ class Superseded:
 
 
 @dataclass(frozen=True)
+class Intent:
+    """The mark of a run that set out to make a token and has not stored one."""
+
+    since: datetime
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ConsumerState:
+    """Whether a Deployment was seen to run with what the Secret holds now; ``why`` it was not."""
+
+    consumer: Consumer
+    proven: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class ObservedLogin:
+    """What was found of the backend's own login. Each part is an error if it could not be read.
+
+    :param unfit: why the pods of a consumer cannot log in as that service account.
+    """
+
+    mount: MountState | KeybuzzError
+    role: Mapping[str, object] | KeybuzzError | None = None
+    account_exists: bool | KeybuzzError = False
+    unfit: tuple[str, ...] | KeybuzzError = ()
+
+
+@dataclass(frozen=True)
 class Observed:
     """What was found.
 
     :param value: text under the key, ``None`` if there is no such key.
     :param token: what the server says of it; ``None`` if it does not take it or was not asked.
+    :param doubt: why nothing is known of a token that the server does not let look itself up.
     :param shared_with: other places that hold the very same token.
     :param unread: other places that could not be looked at, with the reason.
     :param policy, role: as on the server; an error if they could not be read.
+    :param longest_life: the most seconds that the server gives at once; ``None`` if it was not asked or not told.
     :param recorded: accessor noted on the Secret: the token we put there last.
     :param superseded: tokens noted on the Secret as replaced; their fate is looked up only when they are to be revoked.
-    :param source: with ``copy``, the text to copy; ``source_token`` what the server says of it.
+    :param consumers: what was seen of the consumers; empty while no token is to be revoked.
+    :param intents: runs that set out to make a token and have not stored one.
+    :param searchable: whether their tokens may be looked for, which takes the list of all accessors.
+    :param source: with ``copy``, the text to copy; ``source_token`` what the server says of it, or ``source_doubt``.
     :param foreign_owner: who writes the Secret beside us, so that our write would not last; ``None`` if nobody.
     """
 
@@ -116,67 +157,39 @@ class Observed:
     secret_exists: bool = True
     value: str | None = field(default=None, repr=False)
     token: Token | None = None
+    doubt: str = ""
     shared_with: tuple[str, ...] = ()
     unread: tuple[tuple[str, KeybuzzError], ...] = ()
     policy: str | KeybuzzError | None = None
     role: Mapping[str, object] | KeybuzzError | None = None
+    longest_life: int | None = None
     recorded: str | None = None
     superseded: tuple[Superseded, ...] = ()
+    consumers: tuple[ConsumerState, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    searchable: bool = False
     source: str | None = field(default=None, repr=False)
     source_token: Token | None = None
+    source_doubt: str = ""
     resource_version: str | None = None
-    foreign_owner: str | None = None
+    foreign_owner: ForeignOwner | None = None
     owner: Owner = field(default_factory=Owner)
+    login: ObservedLogin | None = None
 
 
-def classify(observed: Observed, desired: Desired) -> TokenClass:
-    """The one class of the token in the Secret: the worst thing about it."""
-    missing = _missing(observed)
-    if missing:
-        return missing
-    if observed.token is None:
-        return "invalid"
-    faults = _copy_faults if desired.strategy == "copy" else _scoped_faults
-    return next((name for name, found in faults(observed, observed.token, desired) if found), "good")
+@dataclass(frozen=True)
+class ForeignOwner:
+    """Who generates the Secret from somewhere else.
 
+    :param name: of the tool (``External Secrets Operator``).
+    :param source: the object it is generated from (``ExternalSecret keybuzz-backend-dev/vault-token``), or how to find
+        it where the Secret does not name it.
+    :param command: shows that object.
+    """
 
-def _copy_faults(observed: Observed, token: Token, desired: Desired) -> Iterator[tuple[TokenClass, bool]]:
-    yield "root", token.is_root
-    yield "ttl_low", 0 < token.ttl_seconds < desired.renew_below
-
-
-def _scoped_faults(observed: Observed, token: Token, desired: Desired) -> Iterator[tuple[TokenClass, bool]]:
-    """The worst first."""
-    yield "root", token.is_root
-    yield "wrong_policies", set(token.policies) != {desired.policy_name}
-    yield "shared", bool(observed.shared_with)
-    yield "not_orphan", not token.orphan
-    yield "not_renewable", not _lives_by_renewal(token, desired)
-    yield "ttl_low", token.ttl_seconds < _threshold(token, desired)
-
-
-def _missing(observed: Observed) -> TokenClass | None:
-    if observed.value is None:
-        if observed.secret_exists:
-            return "key_missing"
-        return "namespace_missing" if observed.namespace_exists is False else "secret_missing"
-    if not observed.value.strip():
-        return "empty"
-    if _FILLERS.fullmatch(observed.value.strip()):
-        return "placeholder"
-    return None if is_well_formed(observed.value) else "malformed"
-
-
-def _lives_by_renewal(token: Token, desired: Desired) -> bool:
-    periodic = token.period_seconds > 0 or token.role == desired.role_name
-    bounded = token.explicit_max_ttl_seconds > 0 or token.uses_left > 0
-    return token.renewable and periodic and not bounded and token.kind != "batch"
-
-
-def _threshold(token: Token, desired: Desired) -> int:
-    """A server whose maximum is below the period gives less life; half of that, so that renewing can succeed."""
-    given = token.creation_ttl_seconds
-    return min(desired.renew_below, given // 2) if 0 < given < desired.period else desired.renew_below
+    name: str
+    source: str = ""
+    command: str = ""
 
 
 def desired_from(options: Mapping[str, Any], *, bootstrap_given: bool) -> Desired:
@@ -216,6 +229,40 @@ def desired_from(options: Mapping[str, Any], *, bootstrap_given: bool) -> Desire
         copy_from=copy_from,
         # A Secret is not shared with itself.
         compare_with=tuple(other for other in compare_with if other != place),
+        consumers=tuple(
+            Consumer(one.get("namespace") or place.namespace, one["deployment"])
+            for one in options.get("consumers") or ()
+        ),
+        login=_login(options, policy_name, period) if options.get("auth_mode") == "kubernetes" else None,
+    )
+
+
+def _login(options: Mapping[str, Any], policy_name: str, period: int) -> Login:
+    account = options.get("service_account")
+    doing = "reading option auth_mode:"
+    if options["strategy"] == "copy":
+        raise BadInputError(
+            doing,
+            "kubernetes",
+            "strategy=copy puts a token into a Secret, which a backend that logs in itself has no use for",
+            "Use strategy=scoped.",
+        )
+    if not account:
+        raise BadInputError(
+            doing,
+            "kubernetes",
+            "service_account is not given, so that nobody can be told who may log in",
+            "Give service_account: the serviceAccountName of the backend's pods.",
+        )
+    audience = options.get("kubernetes_audience") or None
+    return Login(
+        mount=str(options.get("kubernetes_auth_mount") or "kubernetes").strip("/"),
+        role_name=options.get("kubernetes_auth_role") or policy_name,
+        service_account=account,
+        audience=audience,
+        role=default_role(
+            policy_name, period, service_account=account, namespace=options["namespace"], audience=audience
+        ),
     )
 
 

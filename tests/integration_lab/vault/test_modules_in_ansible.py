@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -133,6 +134,47 @@ def test_a_client_secret_of_the_environment_is_written_and_not_shown(ansible: An
     assert ansible.run("vault_amazon_app_creds", exported=exported, **drawn)["changed"]
     assert ansible.server.get(APP_PATH)["data"] == ansible.server.drawn.app_document()
     assert not [form for form in forms(exported["AMAZON_CLIENT_SECRET"]) if form in ansible.shown]
+
+
+def test_a_login_by_the_environment_serves_the_run_and_neither_its_secret_nor_its_token_is_shown(
+    ansible: Ansible,
+) -> None:
+    root = ansible.server.root().adapter
+    root.post("/v1/sys/auth/awx", json={"type": "approle"})
+    try:
+        root.post("/v1/auth/awx/role/repair", json={"token_policies": ["keybuzz-repair"], "token_ttl": "5m"})
+        secret_id = root.post("/v1/auth/awx/role/repair/secret-id", json={})["data"]["secret_id"]
+        exported = {
+            "VAULT_AUTH_METHOD": "approle",
+            "VAULT_AUTH_MOUNT": "awx",
+            "VAULT_ROLE_ID": root.get("/v1/auth/awx/role/repair/role-id")["data"]["role_id"],
+            "VAULT_SECRET_ID": secret_id,
+            "VAULT_CACERT": "",
+            "VAULT_CACERT_BYTES": ansible.server.vault.ca_file.read_text(),
+        }
+        before = set(root.list("/v1/auth/token/accessors")["data"]["keys"])
+        ansible.server.forget(APP_PATH)
+        assert ansible.run("vault_amazon_app_creds", exported=exported, source_secret=SOURCE)["changed"]
+        assert set(root.list("/v1/auth/token/accessors")["data"]["keys"]) == before, "the login's token is revoked"
+        wrong = f"{secret_id[:-4]}0000"
+        failed = ansible.run("vault_amazon_app_creds", exported={**exported, "VAULT_SECRET_ID": wrong})
+        assert "the role id or the secret id is not accepted" in failed["msg"]
+        audited = ansible.run("vault_amazon_app_creds", "--check", exported={**exported, "VAULT_SECRET_ID": wrong})
+        assert (audited["verdict"], audited["drift"][0]["status"]) == ("incomplete", "blocked")
+    finally:
+        root.delete("/v1/sys/auth/awx")
+    for secret in (secret_id, wrong):
+        assert not [form for form in forms(secret) if form in ansible.shown]
+    assert not re.search(r"\b(s\.[A-Za-z0-9]{24}|hvs\.[A-Za-z0-9_-]{20})", ansible.shown)
+
+
+def test_an_auditor_without_any_value_runs_the_module_in_check_mode_only(ansible: Ansible) -> None:
+    ansible.server.put(APP_PATH, ansible.server.drawn.app_document())
+    exported = {"VAULT_TOKEN_FILE": str(ansible.server.vault.token_files["audit-keys"])}
+    audited = ansible.run("vault_amazon_app_creds", "--check", exported=exported, depth="keys", source_secret=SOURCE)
+    assert (audited["verdict"], audited["depth"], audited["changed"]) == ("in_sync", "keys", False)
+    assert {found["id"]: found["status"] for found in audited["drift"]}["amazon_app/values"] == "ignored"
+    assert "keys only looks" in ansible.run("vault_amazon_app_creds", exported=exported, depth="keys")["msg"]
 
 
 def test_a_sealed_vault_fails_a_repair_and_is_unknown_to_an_audit(ansible: Ansible) -> None:

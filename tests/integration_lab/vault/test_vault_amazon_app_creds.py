@@ -6,74 +6,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, ForbiddenError, StaleError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_plan import FIELDS, Desired, iso
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_amazon_app_creds import Servers, run, wished
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import LwaClient, LwaUnavailable
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_plan import FIELDS
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import LwaUnavailable
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.instants import iso
 
-from lab.cluster import objects
 from tests.lab.amazon_process import Simulator
 
+from .app_world import NAME, NAMESPACE, World, item
 from .conftest import APP_PATH, Cluster, Server
-
-NAMESPACE, NAME = "keybuzz-backend-dev", "amazon-spapi-creds"
-SOURCE = {
-    "namespace": NAMESPACE,
-    "name": NAME,
-    "keys": {field: f"AMAZON_SPAPI_{field.upper()}" for field in FIELDS},
-}
-KEYS = {field: field for field in FIELDS}
-
-
-class World:
-    """One run of the module's work, from the source Secret unless told otherwise."""
-
-    def __init__(self, server: Server, kubernetes: Cluster, amazon: Simulator) -> None:
-        self.server, self.kubernetes, self.amazon = server, kubernetes, amazon
-        self.right: dict[str, Any] = server.drawn.app_document()
-        self.protected: list[str] = []
-
-    def run(self, *, check_mode: bool = False, holder: str = "repair", verify: bool = True, **options: Any) -> Outcome:
-        now, keys = options.pop("now", None), options.pop("keys", KEYS)
-
-        def protect(secrets: Iterable[str | None]) -> None:
-            self.protected.extend(secret for secret in secrets if secret)
-
-        lwa = LwaClient(self.amazon.lwa_url, ca_cert=str(self.amazon.ca_file)) if verify else None
-        vault = options.pop("vault", None) or self.server.client(holder)
-        servers = Servers(vault, "secret", APP_PATH, lwa, protect)
-        given = {"source_secret": SOURCE, **options}
-        wish = wished(given, self.kubernetes.client(holder) if given["source_secret"] else None, protect)
-        desired = Desired(
-            keys=keys, max_age_days=180, warning_days=30, undelete_command="vault kv undelete -versions=VERSION"
-        )
-        return run(servers, wish, desired, check_mode=check_mode, now=now)
-
-    def check(self, **options: Any) -> Outcome:
-        return self.run(check_mode=True, holder="audit", **options)
-
-    def source(self, **changes: str | None) -> None:
-        values = {**self.right, **changes}
-        named = {field: value for field, value in values.items() if value is not None}
-        stored = objects.spapi_values({**self.right, **named})
-        lacking = {SOURCE["keys"][field] for field, value in values.items() if value is None}  # type: ignore[index]
-        self.kubernetes.put(NAMESPACE, NAME, {key: value for key, value in stored.items() if key not in lacking})
-
-    def document(self) -> dict[str, Any]:
-        return dict(self.server.get(APP_PATH)["data"])
-
-    def version(self) -> int:
-        return int(self.server.get(APP_PATH)["metadata"]["version"])
-
-    def lwa_calls(self) -> int:
-        return len(self.amazon.admin.requests("token"))
 
 
 @pytest.fixture
@@ -83,10 +29,6 @@ def world(server: Server, kubernetes: Cluster, amazon: Simulator) -> World:
     made.source()
     server.forget(APP_PATH)
     return made
-
-
-def item(outcome: Outcome, item_id: str = "amazon_app/document") -> Item:
-    return next(found for found in outcome.items if found.id == item_id)
 
 
 def test_an_absent_document_is_written_from_the_secret_after_amazon_accepted_it(world: World) -> None:
@@ -291,7 +233,9 @@ def test_without_patch_on_the_metadata_the_document_is_written_all_the_same(worl
     assert world.document() == world.right
 
 
-@pytest.mark.parametrize(("days", "status"), [(149, "in_sync"), (150, "expiring"), (180, "expiring"), (181, "stale")])
+@pytest.mark.parametrize(
+    ("days", "status"), [(149, "in_sync"), (172, "in_sync"), (173, "expiring"), (180, "expiring"), (181, "stale")]
+)
 def test_the_client_secrets_age_is_counted_against_amazons_180_days(world: World, days: int, status: str) -> None:
     world.server.put(APP_PATH, world.right)
     later = datetime.now(UTC) + timedelta(days=days, hours=1)
@@ -340,7 +284,8 @@ def test_check_mode_writes_nothing_by_vaults_own_log(world: World) -> None:
     mark = world.server.mark()
     world.run(check_mode=True)
     world.check()
-    assert {operation for operation, _ in world.server.requests_since(mark)} == {"read"}
+    asked = world.server.requests_since(mark)
+    assert {path for operation, path in asked if operation != "read"} == {"sys/capabilities-self"}
 
 
 def test_an_auditor_who_may_not_write_is_told_which_capability_is_missing(world: World) -> None:

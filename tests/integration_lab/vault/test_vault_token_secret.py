@@ -101,8 +101,9 @@ def test_a_root_token_is_replaced_and_never_revoked(world: World) -> None:
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
-        ({"policies": [POLICY, "keybuzz-repair"], "no_parent": True, "period": "168h"}, "wrong_policies"),
-        ({"policies": [POLICY], "no_parent": True, "period": "168h"}, "wrong_policies"),  # "default" is added
+        ({"policies": ["keybuzz-repair"], "no_parent": True, "period": "168h"}, "wrong_policies"),
+        ({"policies": [POLICY, "keybuzz-repair"], "no_parent": True, "period": "168h"}, "over_privileged"),
+        ({"policies": [POLICY], "no_parent": True, "period": "168h"}, "over_privileged"),  # "default" is added
         ({"policies": [POLICY], "no_default_policy": True, "period": "168h"}, "not_orphan"),
         ({"policies": [POLICY], "no_default_policy": True, "no_parent": True, "ttl": "168h"}, "not_renewable"),
         (

@@ -11,6 +11,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item,
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_look import Servers
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_secret import run
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import desired_from
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
 from .conftest import Cluster, Server
 
@@ -20,6 +21,7 @@ POLICY = "keybuzz-backend-dev"
 ACCESSOR = "amazon.keybuzz.io/accessor"
 SUPERSEDED = "amazon.keybuzz.io/superseded-accessor"
 CHECKSUM_KEY = "amazon.keybuzz.io/checksum-key"
+INTENT = "amazon.keybuzz.io/token-intent"
 OPTIONS: dict[str, Any] = {
     "strategy": "scoped",
     "namespace": NAMESPACE,
@@ -81,6 +83,19 @@ class World:
     def accessors(self) -> set[str]:
         """Of all tokens there are."""
         return set(self.server.root().adapter.list("/v1/auth/token/accessors")["data"]["keys"])
+
+    def edit(self, value: str) -> None:
+        """Somebody replaces the token and leaves everything else of the Secret as it is."""
+        self.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: value}}, NAMESPACE)
+
+    def limited(self, policy: str, *, base: str = "keybuzz-repair", without: tuple[str, ...] = ()) -> VaultClient:
+        """A client like the repair's, whose policy lacks some paths. ``policy`` names it."""
+        root = self.server.root()
+        text = root.sys.read_policy(base)["data"]["rules"]
+        kept = [line for line in text.splitlines() if not any(f'"{path}"' in line for path in without)]
+        root.sys.create_or_update_policy(policy, "\n".join(kept))
+        made = self.server.make_token(policies=[policy], ttl="30m", no_default_policy=True)
+        return self.server.client().acting_as(made["client_token"])
 
     def healthy(self) -> str:
         """A token of our own making in the Secret. Returns its value."""
