@@ -19,7 +19,8 @@ description:
   - Each failure has one meaning. C(invalid_client) is the application's fault (see
     M(keybuzz.amazon.vault_amazon_app_creds)), C(invalid_grant) the seller's, and a 403 a missing role or a wrong
     region.
-  - A run that finds everything in order makes one call to Amazon, the refresh of the seller's token.
+  - A run that finds everything in order makes one call to Amazon for each tenant, the refresh of the seller's token.
+  - Several tenants can be done in one run, over one connection to each server. One that fails never hides the others.
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
   - keybuzz.amazon._vault
@@ -32,8 +33,27 @@ options:
   tenant:
     description:
       - Id of the tenant. It must have a row in O(tenants_table), unless O(create_row=true).
+      - Exactly one of this and O(tenants) is given.
     type: str
-    required: true
+  tenants:
+    description:
+      - Ids of several tenants. The application's document and the rows are read once.
+      - What belongs to one seller (O(refresh_token), O(refresh_token_file), O(authorization_code), O(oauth_state),
+        O(seller_id)) cannot be given then; tokens that are stored and work are kept as ever.
+      - A tenant that cannot be done becomes the item V(amazon_tenant/TENANT/could-not-check), and the others are done
+        all the same. Outside check mode the task fails at its end then, with the results of all in it.
+    type: list
+    elements: str
+  depth:
+    description:
+      - How far to look. V(values) reads both documents and asks Amazon whether the seller's token works.
+      - V(keys) reads no secret and asks Amazon nothing. It tells an absent, deleted, destroyed or empty document and
+        missing keys, and looks at the row. What was left out is V(amazon_tenant/TENANT/grant) with status V(ignored).
+        So the verdict can be V(in_sync), because it is this depth that was asked for; RV(depth) says which it was.
+      - V(keys) needs check mode, and version 2 of the key-value engine on Vault 1.10 or later, or OpenBao.
+    type: str
+    choices: [keys, values]
+    default: values
   state:
     description:
       - Whether the tenant should be connected.
@@ -140,7 +160,11 @@ seealso:
   - module: keybuzz.amazon.amazon_orders_backfill
 notes:
   - In Vault the token needs C(read) on both documents and C(create) and C(update) on the tenant's; to bring a deleted
-    document back also C(update) on its C(undelete) path.
+    document back also C(update) on its C(undelete) path; to note where a token comes from C(patch), or C(read) and
+    C(update), on its C(metadata) path, without which it is not noted. With O(depth=keys) C(read) on the tenant's
+    C(subkeys) and C(metadata) paths is enough.
+  - A run that has several things to write asks before the first whether it may do them all. A code is not exchanged
+    for a token that could not be stored.
   - In PostgreSQL the role needs SELECT and UPDATE on O(tenants_table), with O(create_row) also INSERT; for check mode
     SELECT is enough.
 """
@@ -152,6 +176,16 @@ EXAMPLES = r"""
     marketplace_id: A13V1IB3VIYZZH
     seller_id: A12BCIS2R7HD4D
     refresh_token_file: /run/secrets/ecomlg-001.token
+
+- name: Several tenants over one connection; each keeps its stored token
+  keybuzz.amazon.amazon_tenant_connect:
+    tenants: [ecomlg-001]
+
+- name: Which keys are there? (for an auditor who must not read secrets)
+  keybuzz.amazon.amazon_tenant_connect:
+    tenants: [ecomlg-001]
+    depth: keys
+  check_mode: true
 
 - name: Where does the seller have to agree?
   keybuzz.amazon.amazon_tenant_connect:
@@ -179,46 +213,84 @@ status:
     - V(connected); V(disconnected) with O(state=absent); V(reauthorize) when only the seller can help; V(blocked) when
       the application's credentials are missing or refused; V(unknown) when Amazon did not answer, when the given token
       cannot be read, or when the tenant's document is deleted and has to be brought back first. The last two come in
-      check mode only, as a repair fails of them or settles them.
+      check mode only, as a repair fails of them or settles them. V(not_asked) with O(depth=keys), and V(failed) in
+      RV(tenants) for one that could not be done.
     - In check mode V(connected) means that nothing stands in its way.
-  returned: success
+  returned: success, with O(tenant)
   type: str
   sample: connected
 consent_url:
   description: The address the seller has to open.
-  returned: when RV(status) is V(reauthorize)
+  returned: when RV(status) is V(reauthorize), with O(tenant)
   type: str
   sample: "https://sellercentral-europe.amazon.com/apps/authorize/consent?application_id=amzn1.sp.solution.x&state=eyJ0.aGk"
 oauth_state:
   description: The state in that address. It comes back with the code and is given as O(oauth_state) then.
-  returned: when RV(status) is V(reauthorize)
+  returned: when RV(status) is V(reauthorize), with O(tenant)
   type: str
   sample: eyJ0.aGk
 seller_id:
   description: The seller's id.
-  returned: when O(state=present)
+  returned: when O(state=present), with O(tenant) and O(depth=values)
   type: str
   sample: A12BCIS2R7HD4D
 marketplace_id:
   description: The marketplace.
-  returned: when O(state=present)
+  returned: when O(state=present), with O(tenant) and O(depth=values)
   type: str
   sample: A13V1IB3VIYZZH
 region:
   description: The region.
-  returned: when O(state=present)
+  returned: when O(state=present), with O(tenant) and O(depth=values)
   type: str
   sample: eu-west-1
 display_name:
   description: The tenant's name.
-  returned: when O(state=present)
+  returned: when O(state=present), with O(tenant) and O(depth=values)
   type: str
   sample: Amazon Seller A12BCIS2R7HD4D
 document_version:
   description: Version of the tenant's document after the run, V(0) if there is none.
-  returned: success
+  returned: success, with O(tenant)
   type: int
   sample: 3
+custom_metadata:
+  description: >-
+    Whether the origin of what was written was noted in the document's custom metadata. V(written), V(unchanged),
+    V(not_permitted) or V(not_supported).
+  returned: when a repair looked at the document, with O(tenant)
+  type: str
+  sample: written
+tenants:
+  description: What is said above of one tenant, for each by its id. For one that failed also C(error).
+  returned: success, and when some of O(tenants) failed
+  type: dict
+  sample:
+    ecomlg-001:
+      status: connected
+      seller_id: A12BCIS2R7HD4D
+      marketplace_id: A13V1IB3VIYZZH
+      region: eu-west-1
+      display_name: Amazon Seller A12BCIS2R7HD4D
+      document_version: 3
+depth:
+  description: How far was looked, O(depth).
+  returned: success
+  type: str
+  sample: values
+repair_allowed:
+  description:
+    - Whether the token and the database role may write what a repair needs to. V(null) outside check mode, when nothing
+      is pending, and when the token may not ask.
+  returned: success
+  type: bool
+  sample: true
+missing_permissions:
+  description: What they lack for that.
+  returned: success
+  type: list
+  elements: str
+  sample: [create secret/data/keybuzz/tenants/ecomlg-001/amazon_spapi, update table tenants]
 drift:
   description:
     - Everything that was looked at, as it was found. V(amazon_tenant/TENANT/grant), V(amazon_tenant/TENANT/document)
@@ -264,7 +336,10 @@ ARGUMENT_SPEC = argument_spec(
     VAULT,
     POSTGRESQL,
     AMAZON,
-    amazon_documents.OPTIONS,
+    amazon_documents.DOCUMENTS,
+    tenant={"type": "str"},
+    tenants={"type": "list", "elements": "str"},
+    depth={"type": "str", "choices": ["keys", "values"], "default": "values"},
     state={"type": "str", "choices": ["present", "absent"], "default": "present"},
     refresh_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN"])},
     refresh_token_file={"type": "path", "no_log": False, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN_FILE"])},
@@ -290,6 +365,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
+        required_one_of=[("tenant", "tenants")],
+        mutually_exclusive=[("tenant", "tenants")],
     )
 
     def work(protect: Protect) -> Outcome:

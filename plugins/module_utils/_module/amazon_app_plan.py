@@ -8,24 +8,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Action, Fingerprints, Item, Severity, Status
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_keys
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_age import Limits, Since, judged
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.kv import Document
 
 CHECK = "amazon_app"
-DOCUMENT, SECRET_AGE = f"{CHECK}/document", f"{CHECK}/secret_age"
+DOCUMENT, SECRET_AGE, VALUES = f"{CHECK}/document", f"{CHECK}/secret_age", f"{CHECK}/values"
 
 FIELDS = ("client_id", "client_secret", "application_id", "redirect_uri", "region")
 SHOWN = frozenset({"application_id", "redirect_uri", "region"})
 """What may be read in a report. The client id belongs to a login, so it is shown as a fingerprint."""
-SINCE = "client_secret_since"
-"""Key of the custom metadata: when the client secret was first seen (ISO 8601, UTC)."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,20 @@ class Desired:
 
     :param keys: name of each field in the document.
     :param undelete_command: for a person, when the version cannot be undeleted here.
+    :param since: since when the client secret is in use, as somebody says; for servers that cannot tell.
     """
 
     keys: Mapping[str, str]
-    max_age_days: int
-    warning_days: int
+    limits: Limits
     undelete_command: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Observed:
     """What was found.
 
+    :param since: since when the client secret in the document is in use.
     :param proof: of the wanted client id and secret; ``None`` if it was not asked for.
     :param document_proof: of those in the document; asked only when the wanted ones are refused.
     """
@@ -80,6 +81,7 @@ class Observed:
     document: Document
     wish: Wish
     now: datetime
+    since: Since = field(default_factory=Since)
     proof: Proof | None = None
     document_proof: Proof | None = None
 
@@ -100,6 +102,13 @@ def differing(document: Document, values: Mapping[str, str], keys: Mapping[str, 
     return tuple(name for name in FIELDS if name in values and document.raw.get(keys[name]) != values[name])
 
 
+def is_stored(document: Document, keys: Mapping[str, str]) -> bool:
+    """Whether the document holds a client secret, as far as can be told."""
+    if document.depth == "keys":
+        return document.names is None or keys["client_secret"] in document.names
+    return bool(clean(document.raw.get(keys["client_secret"])))
+
+
 def needs_proof(document: Document, wish: Wish, keys: Mapping[str, str]) -> dict[str, str] | None:
     """The values whose client id and secret have to be proven, because they are about to be written."""
     values = target(document, wish, keys)
@@ -109,8 +118,54 @@ def needs_proof(document: Document, wish: Wish, keys: Mapping[str, str]) -> dict
 
 def plan(observed: Observed, desired: Desired, fingerprints: Fingerprints) -> tuple[Item, ...]:
     """The document's item, and that of the client secret's age."""
-    document = _document(observed, desired, fingerprints)
-    return (document, _age(observed, desired, document))
+    if observed.document.depth == "keys":
+        document, *others = _keys_only(observed, desired)
+    else:
+        document, others = _document(observed, desired, fingerprints), []
+    stored = is_stored(observed.document, desired.keys)
+    address = f"{observed.document.address} key {desired.keys['client_secret']}"
+    age = Item(SECRET_AGE, address, CHECK, "info", "in_sync")
+    since = observed.since if stored else None
+    return (document, *others, judged(age, since, observed.now, desired.limits, waits_for=document.id))
+
+
+def _keys_only(observed: Observed, desired: Desired) -> list[Item]:
+    """What can be said without any value. Somebody has asked for this depth: what it leaves out is no open question."""
+    document = observed.document
+    holds = document_keys.held(document, {key: key for key in desired.keys.values()})
+    item = Item(DOCUMENT, document.address, CHECK, "info", "in_sync", sensitive=True, before=holds, after=holds)
+    item = replace(item, precondition={"kv_version": document.version}, reason=document_keys.KEYS_ONLY)
+    wrong = [key for key, found in holds.items() if found != document_keys.PRESENT]
+    if document.state == "present" and document.names is None:
+        item = document_keys.unknown_keys(item)
+    elif document.state in _STATES or wrong:
+        missing = [key for key in wrong if holds[key] == document_keys.MISSING]
+        found = _STATES.get(document.state) or (
+            _Finding("missing", "critical", "update", f"The document lacks {', '.join(missing)}: {_DOWN}.")
+            if missing
+            else _Finding("drifted", "high", "update", f"Values are no strings: {', '.join(wrong)}.")
+        )
+        item = replace(
+            item,
+            severity=found.severity,
+            status=found.status,
+            action=found.action,
+            after=dict.fromkeys(holds, document_keys.PRESENT),
+            reason=f"{found.reason} {document_keys.KEYS_ONLY}",
+            hint="A repair writes what the source holds, after Amazon has accepted it.",
+        )
+    values = Item(
+        VALUES,
+        document.address,
+        CHECK,
+        "info",
+        "ignored",
+        sensitive=True,
+        reason="depth: keys was asked for: the values were not read, so they were neither compared with a source nor "
+        "proven at Amazon.",
+        hint="depth: values, with a token that may read the document, compares them.",
+    )
+    return [item, values]
 
 
 @dataclass(frozen=True)
@@ -178,13 +233,20 @@ def _finding(observed: Observed, desired: Desired, different: tuple[str, ...]) -
     document = observed.document
     if document.state in _STATES:
         return _STATES[document.state]
-    missing = [desired.keys[name] for name in different if not clean(document.raw.get(desired.keys[name]))]
+    missing = [desired.keys[name] for name in different if _is_blank(document.raw.get(desired.keys[name]))]
     if missing:
         return _Finding("missing", "critical", "update", f"The document lacks {', '.join(missing)}: {_DOWN}.")
     names = ", ".join(desired.keys[name] for name in different)
+    others = [desired.keys[name] for name in different if not isinstance(document.raw.get(desired.keys[name]), str)]
+    if others:
+        return _Finding("drifted", "critical", "update", f"Values are no strings: {', '.join(others)}: {_DOWN}.")
     if not observed.wish.values:
         return _Finding("drifted", "high", "update", f"Values are no clean strings: {names}.")
     return _Finding("drifted", "high", "update", f"The document and {observed.wish.source} differ in {names}.")
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _incomplete(item: Item, observed: Observed, desired: Desired, lacking: list[str]) -> Item:
@@ -253,62 +315,3 @@ def _shown(raw: Mapping[str, object], keys: Mapping[str, str], fingerprints: Fin
         else:
             shown[keys[name]] = "not a string"
     return shown
-
-
-def _age(observed: Observed, desired: Desired, document: Item) -> Item:
-    """Amazon: the LWA client secret has to be rotated every 180 days; after that it is refused."""
-    item = Item(
-        id=SECRET_AGE,
-        address=f"{observed.document.address} key {desired.keys['client_secret']}",
-        check=CHECK,
-        severity="info",
-        status="in_sync",
-    )
-    since = secret_since(observed.document)
-    stored = clean(observed.document.raw.get(desired.keys["client_secret"]))
-    if not stored or since is None:
-        return replace(
-            item,
-            status="blocked",
-            reason="There is no client secret whose age could be told.",
-            depends_on=(document.id,),
-        )
-    days = (observed.now - since).days
-    left = desired.max_age_days - days
-    age = {"days": days, "since": iso(since)}
-    item = replace(item, before=age, after=age)
-    rotate = (
-        "Rotate it in Amazon's Developer Central (LWA credentials), put the new one into the source, and run again."
-    )
-    if left < 0:
-        reason = f"The client secret is {days} days old; Amazon refuses it after {desired.max_age_days}."
-        return replace(item, status="stale", severity="high", reason=reason, hint=rotate)
-    if left <= desired.warning_days:
-        return replace(
-            item,
-            status="expiring",
-            severity="medium",
-            reason=f"The client secret is {days} days old and ends in {left} days.",
-            hint=f"{rotate} Amazon accepts the old one for seven days more.",
-        )
-    return replace(item, reason=f"The client secret is {days} days old and has {left} days left.")
-
-
-def secret_since(document: Document) -> datetime | None:
-    """Since when the client secret is in use, as far as is known: by the custom metadata, else by the version."""
-    return instant(document.custom_metadata.get(SINCE)) or instant(document.created_time)
-
-
-def instant(text: object) -> datetime | None:
-    """ISO 8601 with up to nine digits of fraction, to the second, in UTC; ``None`` if it is none."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
-
-
-def iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -23,14 +23,15 @@ TENANT_SECRETS = ("refresh_token",)
 APP_ITEM = "amazon_app/document"
 
 # The options of both modules that read the documents.
-OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "tenant": {"type": "str", "required": True},
+DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "vault_mount": {"type": "str", "default": "secret"},
     "app_path": {"type": "str", "default": "keybuzz/amazon_spapi/app"},
     "tenant_path": {"type": "str", "default": "keybuzz/tenants/{tenant}/amazon_spapi"},
     "app_document_keys": {"type": "dict", "default": {}, "no_log": False},
     "tenant_document_keys": {"type": "dict", "default": {}, "no_log": False},
 }
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"tenant": {"type": "str", "required": True}, **DOCUMENTS}
+"""Of the one that is about one tenant."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def read_app(client: VaultClient, where: Place, protect: Callable[[Iterable[str 
 def read_tenant(client: VaultClient, where: Place, protect: Callable[[Iterable[str | None]], None]) -> Content:
     """The tenant's document."""
     return _content(kv.read(client, where.mount, where.tenant_path), where.tenant_keys, TENANT_SECRETS, protect)
+
+
+def read_tenant_keys(client: VaultClient, where: Place) -> Content:
+    """The tenant's document without its values: all of its keys are in ``document.names``."""
+    return Content(kv.read(client, where.mount, where.tenant_path, "keys"))
 
 
 def require_app(app: Content, *names: str) -> None:

@@ -156,11 +156,12 @@ def _begin(work: orders_import.Import, seen: Seen) -> Run:
 def _partner(call: Call, place: documents.Place, marketplace_id: str) -> tuple[SellingPartner, tuple[str, str, str]]:
     """The seller at Amazon, and the key of the usage plan's bucket."""
     params, protect = call.params, call.protect
-    client = vault.connect(params, protect)
-    app = documents.read_app(client, place, protect)
-    documents.require_app(app, "client_id", "client_secret")
-    tenant = documents.read_tenant(client, place, protect)
-    documents.require_tenant(tenant, params["tenant"], "refresh_token")
+    # An import takes long; a login for these two reads ends with them.
+    with closing(vault.connect(params, protect)) as client:
+        app = documents.read_app(client, place, protect)
+        documents.require_app(app, "client_id", "client_secret")
+        tenant = documents.read_tenant(client, place, protect)
+        documents.require_tenant(tenant, params["tenant"], "refresh_token")
     lwa = LwaClient(params["amazon_lwa_url"], ca_cert=params.get("amazon_ca_cert"), timeout=params["amazon_timeout"])
     partner = SellingPartner(
         params.get("amazon_endpoint") or marketplaces.endpoint_of(marketplace_id),

@@ -27,7 +27,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import (
     LwaClient,
     UnauthorizedClient,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import given_token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
 
 class UnreadableToken(BadInputError):
@@ -49,6 +49,7 @@ class Offered:
     :param token: reads the given refresh token; called only if no stored one works, as few hosts hold the file.
     :param code: authorization code of a consent, with the ``state`` that came back beside it.
     :param lifetime: seconds a state is good for.
+    :param before_exchange: called before the code is exchanged, which can be done once.
     """
 
     tenant: str
@@ -56,6 +57,7 @@ class Offered:
     code: str | None = field(repr=False)
     state: str | None
     lifetime: float
+    before_exchange: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def _by_code(
     consent.check_state(client_secret, offered.tenant, offered.state, now(), offered.lifetime)
     if not may_exchange:
         return Examined(Grant("exchange", "An authorization code was given."), tuple(refused))
+    offered.before_exchange()
     token = lwa.exchange_code(client_id, client_secret, str(offered.code), app.values.get("redirect_uri"))
     protect([token.value, token.refresh_token])
     why = "Amazon exchanged the code for a refresh token."

@@ -106,7 +106,7 @@ def plan(observed: Observed, desired: Desired, row_address: str, fingerprints: F
     return (
         _grant_item(observed),
         _document_item(observed, desired, fingerprints),
-        _row_item(observed, desired, row_address),
+        row_item(observed, desired, row_address),
     )
 
 
@@ -208,11 +208,11 @@ def _document_item(observed: Observed, desired: Desired, fingerprints: Fingerpri
         CHECK,
         "critical" if "refresh_token" in changes or not token else "medium",
         status,
-        _document_action(status) if possible else "none",
+        document_action(status) if possible else "none",
         sensitive=True,
         before=_shown(observed.document.values, names, fingerprints) if status == "drifted" else status,
         after=_shown({**observed.document.values, **changes}, names, fingerprints) if possible else None,
-        reason=_document_reason(status, names),
+        reason=document_reason(status, names),
         hint="A repair writes these keys and keeps all others."
         if possible
         else "There is no token to store yet: the seller has to agree first.",
@@ -232,13 +232,15 @@ def _document_status(observed: Observed, changes: Mapping[str, str]) -> Status:
     return "drifted" if changes or not observed.document.values.get("refresh_token") else "in_sync"
 
 
-def _document_action(status: Status) -> Literal["create", "undelete", "update"]:
+def document_action(status: Status) -> Literal["create", "undelete", "update"]:
+    """What a repair does to a document in this state."""
     if status == "soft_deleted":
         return "undelete"
     return "create" if status == "missing" else "update"
 
 
-def _document_reason(status: Status, names: list[str]) -> str:
+def document_reason(status: Status, names: list[str]) -> str:
+    """Why the document's state matters. ``names``: the keys that are not as they should be."""
     if status == "soft_deleted":
         return "The tenant's document is deleted: the backend cannot get the seller's token."
     if status in {"missing", "empty"}:
@@ -246,7 +248,8 @@ def _document_reason(status: Status, names: list[str]) -> str:
     return f"The tenant's document differs in {', '.join(names) or 'refresh_token'}."
 
 
-def _row_item(observed: Observed, desired: Desired, address: str) -> Item:
+def row_item(observed: Observed, desired: Desired, address: str) -> Item:
+    """The tenant's row; it follows the document."""
     item_id = f"{CHECK}/{observed.tenant}/row"
     usable = observed.grant.kind in USABLE
     changes = row_changes(observed, desired)

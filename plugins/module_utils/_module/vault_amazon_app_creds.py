@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,36 +18,45 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Finge
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     BadInputError,
     BlockedError,
-    ForbiddenError,
     KeybuzzError,
     StaleError,
-    UnexpectedAnswerError,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import client as kube_client
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState, read_secret
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_keys
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_age import (
+    SINCE,
+    SINCE_VERSION,
+    Limits,
+    Since,
+    warning,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_history import Place, secret_since
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_plan import (
     DOCUMENT,
     FIELDS,
+    SECRET_AGE,
     SHOWN,
-    SINCE,
     Desired,
     Observed,
     Proof,
     Wish,
     clean,
     differing,
-    instant,
-    iso,
+    is_stored,
     needs_proof,
     plan,
-    secret_since,
     target,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_source import (
+    refuse_ambiguous_keys,
+    wished,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient, InvalidScope, LwaClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault_client
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.instants import instant, iso
 
 Protect = Callable[[Iterable[str | None]], None]
 
@@ -59,6 +69,7 @@ class Servers:
     """Who is asked, and for which document.
 
     :param lwa: where credentials are proven before they are written; ``None`` writes them unproven.
+    :param depth: ``keys`` reads no value of the document.
     """
 
     vault: VaultClient
@@ -66,75 +77,51 @@ class Servers:
     path: str
     lwa: LwaClient | None
     protect: Protect
+    depth: kv.Depth = "values"
 
 
 def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
-    """Run with the module's options; connects first."""
-    _refuse_ambiguous_keys(options["document_keys"])
-    vault = vault_client.connect(options, protect)
-    source = options.get("source_secret")
-    kube = kube_client.connect(options, protect) if source else None
-    lwa = None
-    if options["verify"] == "lwa":
-        lwa = LwaClient(options["amazon_lwa_url"], ca_cert=options["amazon_ca_cert"], timeout=options["amazon_timeout"])
-    servers = Servers(vault, options["vault_mount"], options["path"], lwa, protect)
-    desired = Desired(
-        keys={name: options["document_keys"][name] for name in FIELDS},
-        max_age_days=options["secret_max_age_days"],
-        warning_days=options["secret_age_warning_days"],
-        undelete_command=f"vault kv undelete -mount={servers.mount} -versions=VERSION {servers.path}",
-    )
-    return run(servers, wished(options, kube, protect), desired, check_mode=check_mode)
+    """Run with the module's options; connects first, and ends its login last."""
+    refuse_ambiguous_keys(options["document_keys"])
+    depth: kv.Depth = options.get("depth") or "values"
+    document_keys.require_check_mode(depth, check_mode=check_mode)
+    since = _given_since(options.get("client_secret_since"))
+    with closing(vault_client.connect(options, protect)) as vault:
+        # With depth keys no secret is read anywhere, the source's neither.
+        source = options.get("source_secret") if depth == "values" else None
+        kube = kube_client.connect(options, protect) if source else None
+        lwa = None
+        if options["verify"] == "lwa":
+            lwa = LwaClient(
+                options["amazon_lwa_url"], ca_cert=options["amazon_ca_cert"], timeout=options["amazon_timeout"]
+            )
+        servers = Servers(vault, options["vault_mount"], options["path"], lwa, protect, depth)
+        desired = Desired(
+            keys={name: options["document_keys"][name] for name in FIELDS},
+            limits=Limits(
+                options["secret_max_age_days"],
+                options["secret_age_warning_days"],
+                options["secret_age_critical_days"],
+            ),
+            undelete_command=f"vault kv undelete -mount={servers.mount} -versions=VERSION {servers.path}",
+            since=since,
+        )
+        wish = wished(options, kube, protect) if depth == "values" else Wish()
+        return run(servers, wish, desired, check_mode=check_mode)
 
 
-def _refuse_ambiguous_keys(keys: Mapping[str, str]) -> None:
-    """Two values under one key would overwrite each other on each run, with a new version each time."""
-    if all(keys.values()) and len(set(keys.values())) == len(keys):
-        return
-    raise BadInputError(
-        "reading option",
-        "document_keys",
-        "a key is empty or named twice",
-        f"Give each of {', '.join(keys)} a key of its own.",
-    )
-
-
-def wished(options: Mapping[str, Any], kube: KubeClient | None, protect: Protect) -> Wish:
-    """The values to write, from the source Secret and the given values; a given one wins."""
-    given = {name: clean(options.get(name)) for name in FIELDS if clean(options.get(name))}
-    source = options.get("source_secret")
-    if not source or kube is None:
-        return Wish(given, problem=None if given else "No source_secret and no values were given")
-    state = _read_source(kube, source, protect)
-    keys = source["keys"]
-    stored = {name: clean(state.data.get(keys[name])) for name in FIELDS if clean(state.data.get(keys[name]))}
-    lacking = [keys[name] for name in FIELDS if name not in stored and name not in given]
-    problem = None
-    if not state.exists and not given:
-        problem = f"{state.address} does not exist"
-    elif lacking:
-        problem = f"{state.address} lacks {', '.join(lacking)}" if state.exists else f"{state.address} does not exist"
-    return Wish(
-        {**stored, **given},
-        source=f"{state.address} and the given values"
-        if given and stored
-        else state.address
-        if stored
-        else "the given values",
-        problem=problem,
-        since=None if "client_secret" in given else instant(state.data_written),
-    )
-
-
-def _read_source(kube: KubeClient, source: Mapping[str, Any], protect: Protect) -> SecretState:
-    """Read the Secret and have its secrets masked, but not a region, which stands in many other outputs."""
-    values: list[str | None] = []
-    state = read_secret(kube, source["namespace"], source["name"], values.extend)
-    harmless = {state.data.get(source["keys"][name]) for name in SHOWN}
-    harmless |= {state.encoded.get(source["keys"][name]) for name in SHOWN}
-    protect([value for value in values if value not in harmless])
-    protect([clean(state.data.get(source["keys"][name])) for name in FIELDS if name not in SHOWN])
-    return state
+def _given_since(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = instant(text if "T" in text else f"{text}T00:00:00Z")
+    if moment is None:
+        raise BadInputError(
+            "reading option",
+            "client_secret_since",
+            f"{text!r} is no day and no time with a zone",
+            "Write it as 2026-01-31 or 2026-01-31T09:30:00Z.",
+        )
+    return moment
 
 
 def run(servers: Servers, wish: Wish, desired: Desired, *, check_mode: bool, now: datetime | None = None) -> Outcome:
@@ -157,17 +144,16 @@ def run(servers: Servers, wish: Wish, desired: Desired, *, check_mode: bool, now
             found, before = items, observed.document.version
         todo = pending(items)
         if check_mode:
-            return _outcome(found, observed, before, changed=bool(todo))
+            return _predicted(servers, observed, items)
         if not todo:
             _refuse_if_blocked(items, observed)
             return _outcome(found, observed, before, changed=undeleted, remaining=items)
         try:
-            document, noted = _apply(servers, observed, desired)
+            after, noted = _apply(servers, observed, desired)
         except kv.CasMismatch:
             undeleted = undeleted or observed.document.state == "soft_deleted"
             continue
-        left = plan(replace(observed, document=document, proof=None, document_proof=None), spelled, fingerprints)
-        after = replace(observed, document=document)
+        left = plan(replace(after, proof=None, document_proof=None), spelled, fingerprints)
         return _outcome(found, after, before, changed=True, remaining=left, noted=noted)
     raise StaleError(
         "writing",
@@ -177,10 +163,26 @@ def run(servers: Servers, wish: Wish, desired: Desired, *, check_mode: bool, now
     )
 
 
+def _predicted(servers: Servers, observed: Observed, items: tuple[Item, ...]) -> Outcome:
+    """The answer of check mode, with what a repair would lack."""
+    todo = pending(items)
+    lacking: tuple[str, ...] | None = ()
+    if todo:
+        lacking = rights.missing(servers.vault, rights.to_write(observed.document, servers.mount, servers.path))
+    outcome = _outcome(items, observed, observed.document.version, changed=bool(todo))
+    return replace(
+        outcome,
+        facts={**outcome.facts, **rights.facts(lacking, is_pending=bool(todo))},
+        warnings=(*outcome.warnings, *rights.warnings(lacking)),
+    )
+
+
 def _observe(servers: Servers, wish: Wish, desired: Desired, now: datetime) -> Observed:
     """Read the document; ask Amazon only about what is about to be written."""
     document = _read(servers, desired)
-    observed = Observed(document, wish, now)
+    observed = Observed(document, wish, now, _since(servers, document, wish, desired, now))
+    if document.depth == "keys":
+        return observed
     values = needs_proof(document, wish, desired.keys)
     if servers.lwa is None or values is None:
         return observed
@@ -193,8 +195,27 @@ def _observe(servers: Servers, wish: Wish, desired: Desired, now: datetime) -> O
     return replace(observed, proof=proof, document_proof=document_proof)
 
 
+def _since(
+    servers: Servers, document: kv.Document, wish: Wish, desired: Desired, now: datetime, *, exactly: bool = False
+) -> Since:
+    """Since when the secret in the document is in use; what somebody says of it counts where Vault cannot tell."""
+    if not is_stored(document, desired.keys) or document.state != "present":
+        return Since()
+    key = desired.keys["client_secret"]
+    place = Place(servers.vault, servers.mount, servers.path, key, servers.protect)
+    since = secret_since(place, document, now, desired.limits, exactly=exactly)
+    if since.bound in {"exact", "at_most"}:
+        return since
+    if desired.since:
+        return Since(desired.since, "exact", "")
+    source_has_it = clean(document.raw.get(key)) == wish.values.get("client_secret")
+    if since.moment is None and since.bound == "unknown" and wish.since and source_has_it:
+        return Since(wish.since, "at_least", f"the time of {wish.source}")
+    return since
+
+
 def _read(servers: Servers, desired: Desired) -> kv.Document:
-    document = kv.read(servers.vault, servers.mount, servers.path)
+    document = kv.read(servers.vault, servers.mount, servers.path, servers.depth)
     harmless = {desired.keys[name] for name in SHOWN}
     servers.protect([value for key, value in document.data.items() if key not in harmless])
     return document
@@ -227,61 +248,53 @@ def _refuse_if_blocked(items: tuple[Item, ...], observed: Observed) -> None:
             raise BlockedError("repairing", item.address, item.reason.rstrip("."), item.hint)
 
 
-def _apply(servers: Servers, observed: Observed, desired: Desired) -> tuple[kv.Document, str]:
-    """Bring a deleted version back if it is right, else write. Returns the document as it is now."""
+def _apply(servers: Servers, observed: Observed, desired: Desired) -> tuple[Observed, kv.Noted]:
+    """Bring a deleted version back if it is right, else write. Returns what there is now."""
     document, wish = observed.document, observed.wish
     if document.state == "soft_deleted":
+        needed = rights.to_write(document, servers.mount, servers.path)
+        rights.require(servers.vault, needed, document.address)
         kv.undelete(servers.vault, servers.mount, servers.path, document.version)
         document = _read(servers, desired)
         if document.version != observed.document.version or document.state != "present":
             raise _changed_meanwhile(document)
     values = target(document, wish, desired.keys)
     different = differing(document, values, desired.keys)
+    new_secret = "client_secret" in different
+    since = Since() if new_secret else _since(servers, document, wish, desired, observed.now, exactly=bool(different))
     if document.state == "present" and not different:
-        return document, "unchanged"
+        return replace(observed, document=document, since=since), "unchanged"
     written = {desired.keys[name]: values[name] for name in FIELDS}
     version = kv.write_merged(servers.vault, servers.mount, servers.path, written, read=document)
-    metadata = _metadata(document, observed, new_secret="client_secret" in different)
+    # A new secret is as old as the Secret it comes from; another key's change ages nothing.
+    moment = min((wish.since if new_secret else since.moment) or observed.now, observed.now)
+    metadata = {
+        "managed_by": kv.MANAGED_BY,
+        "source": wish.source,
+        "written_at": iso(observed.now),
+        SINCE: iso(moment),
+        SINCE_VERSION: str(version),
+    }
+    noted = kv.note(servers.vault, servers.mount, servers.path, metadata, read=document)
     after = replace(
         document,
         state="present",
         version=version,
         data={**document.data, **written},
         raw={**document.raw, **written},
+        names=tuple({**document.raw, **written}),
         created_time=iso(observed.now),
+        ends=None,
+        custom_metadata={**document.custom_metadata, **(metadata if noted == "written" else {})},
     )
-    noted = _note(servers, metadata)
-    if noted == "written":
-        after = replace(after, custom_metadata={**document.custom_metadata, **metadata})
-    return after, noted
+    known = since if since.bound == "at_least" else Since(moment, "exact", "")
+    return replace(observed, document=after, since=known), noted
 
 
 def _changed_meanwhile(document: kv.Document) -> kv.CasMismatch:
     return kv.CasMismatch(
         "undeleting", document.address, "it was written or deleted by somebody else meanwhile", "Run again."
     )
-
-
-def _metadata(document: kv.Document, observed: Observed, *, new_secret: bool) -> dict[str, str]:
-    """Origin and age. A new secret is as old as the Secret it comes from; another key's change ages nothing."""
-    since = observed.wish.since if new_secret else secret_since(document)
-    return {
-        "managed_by": "keybuzz.amazon",
-        "source": observed.wish.source,
-        "written_at": iso(observed.now),
-        SINCE: iso(min(since or observed.now, observed.now)),
-    }
-
-
-def _note(servers: Servers, metadata: Mapping[str, str]) -> str:
-    """Custom metadata is a comfort with a right of its own: without it the document is no worse."""
-    try:
-        kv.patch_custom_metadata(servers.vault, servers.mount, servers.path, metadata)
-    except ForbiddenError:
-        return "not_permitted"
-    except UnexpectedAnswerError:
-        return "not_supported"
-    return "written"
 
 
 def _outcome(
@@ -291,9 +304,10 @@ def _outcome(
     *,
     changed: bool,
     remaining: tuple[Item, ...] | None = None,
-    noted: str = "unchanged",
+    noted: kv.Noted = "unchanged",
 ) -> Outcome:
     document = observed.document
+    ages = [warning(item) for item in (items if remaining is None else remaining) if item.id == SECRET_AGE]
     return Outcome(
         items=items,
         changed=changed,
@@ -303,9 +317,13 @@ def _outcome(
                 "state": document.state,
                 "version_before": version_before,
                 "version": document.version,
-                "key_names": sorted(document.raw),
+                "key_names": None if document.names is None else sorted(document.names),
                 "custom_metadata": noted,
+                "kv_version": document.engine,
             },
             "credentials": observed.proof.verdict if observed.proof else "not_asked",
+            "depth": document.depth,
+            **rights.facts((), is_pending=False),
         },
+        warnings=(*(text for text in ages if text), *kv.ending(document)),
     )

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
@@ -23,14 +23,21 @@ SHOWN = 10
 
 def read(cursor: Cursor, table: Table, tenant: str) -> dict[str, Any] | None:
     """The row by logical column names, ``None`` when there is none."""
+    return read_all(cursor, table, (tenant,)).get(tenant)
+
+
+def read_all(cursor: Cursor, table: Table, tenants: Sequence[str], *, lock: bool = False) -> dict[str, dict[str, Any]]:
+    """The rows of those tenants that have one, by tenant. One query.
+
+    :param lock: nobody else can write them until the transaction ends.
+    """
     names = list(table.columns)
     cursor.execute(
-        f"SELECT {', '.join(table.own(name) for name in names)} FROM {table.quoted}"  # noqa: S608
-        f" WHERE {table.own('tenantId')}::text = %s",
-        (tenant,),
+        f"SELECT {table.own('tenantId')}::text, {', '.join(table.own(name) for name in names)}"  # noqa: S608
+        f" FROM {table.quoted} WHERE {table.own('tenantId')}::text = ANY(%s)" + (" FOR UPDATE" if lock else ""),
+        (list(tenants),),
     )
-    row = cursor.fetchone()
-    return dict(zip(names, row, strict=True)) if row else None
+    return {str(tenant): dict(zip(names, row, strict=True)) for tenant, *row in cursor.fetchall()}
 
 
 def unknown(cursor: Cursor, table: Table, tenant: str, where: str) -> BadInputError:

@@ -58,3 +58,19 @@ def test_a_code_without_its_state_is_refused_before_anything_is_asked(world: Ama
     assert "without the state that came back with it" in printed
     assert "ANcode-CANARY-x" not in printed
     assert world.calls() == []
+
+
+def test_several_tenants_fail_with_what_became_of_each(world: AmazonWorld, tmp_path: Path) -> None:
+    printed = ansible(world, tmp_path, "-vvvv", "--diff", tenant=None, tenants=[TENANT, "typo"])
+    assert "failed=1" in printed
+    assert "1 of the tenants failed (typo)" in printed
+    assert f"amazon_tenant/{TENANT}/grant" in printed
+    assert "changed=0" in ansible(world, tmp_path, tenant=None, tenants=[TENANT])
+    assert "mutually exclusive" in ansible(world, tmp_path, tenants=[TENANT])
+
+
+def test_keys_alone_read_no_secret_under_ansible(world: AmazonWorld, tmp_path: Path) -> None:
+    given = {"vault_token_file": str(world.vault.token_files["audit-keys"]), "depth": "keys"}
+    assert "changed=0" in ansible(world, tmp_path, "-vvvv", "--check", **given)
+    assert "keys only looks" in ansible(world, tmp_path, **given)
+    assert world.calls() == []
