@@ -19,6 +19,7 @@ What the library (2.1.35) does, and what is done about it here:
 from __future__ import annotations
 
 import os
+import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -148,15 +149,22 @@ class SellingPartner:
 
     def _no_answer(self, doing: str, address: str, error: Exception) -> KeybuzzError:
         cause: BaseException | None = error
-        while cause is not None:
-            if "CERTIFICATE_VERIFY_FAILED" in str(cause):
-                return NotTrusted(
-                    doing,
-                    address,
-                    "its certificate was not accepted",
-                    "Set amazon_ca_cert to the CA that signs it, or check who answers here. Nothing was sent.",
-                )
+        while cause is not None and not isinstance(cause, ssl.SSLError):
             cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return NotTrusted(
+                doing,
+                address,
+                f"its certificate was not accepted ({cause.verify_message})",
+                "Set amazon_ca_cert to the CA that signs it, or check who answers here. Nothing was sent.",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return Unavailable(
+                doing,
+                address,
+                f"the TLS handshake failed ({cause.reason or 'no reason given'})",
+                "Check that amazon_endpoint speaks TLS 1.2 or later, and who answers there. Nothing was sent.",
+            )
         return Unavailable(
             doing,
             address,

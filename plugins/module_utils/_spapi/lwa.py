@@ -220,7 +220,9 @@ class LwaClient:
                 f"its certificate was not accepted ({cause.verify_message})",
                 "Set amazon_ca_cert to the CA that signs it, or check who answers at this address. Nothing was sent.",
             )
-        if isinstance(cause, TimeoutError):
+        if isinstance(cause, ssl.SSLError):
+            answered = f"the TLS handshake failed ({cause.reason or 'no reason given'})"
+        elif isinstance(cause, TimeoutError):
             answered = f"no answer within {self._timeout:g} s"
         elif isinstance(cause, OSError):
             answered = f"no connection ({cause.strerror or type(cause).__name__})"
@@ -321,6 +323,8 @@ def tls_context(ca_cert: str | None) -> ssl.SSLContext:
             "Give the path of a file that holds the CA certificate in PEM form.",
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The same on every Python: from 3.13 on it demands extensions that many private authorities' certificates lack.
+    context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 

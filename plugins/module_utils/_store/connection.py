@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.handshake import why_not_trusted
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = psycopg2.extensions.connection
     Cursor: TypeAlias = psycopg2.extensions.cursor
 
+_DENIED = re.compile(r"(permission denied for|must be owner of) [a-z ]{1,40} \S{1,130}")
 LOCK_WAIT = "30s"
 """A row that somebody else holds longer than this is reported instead of waited for."""
 KEEPALIVE_IDLE = 30
@@ -62,7 +65,20 @@ _REFUSALS: tuple[tuple[str, type[KeybuzzError], str, str], ...] = (
         "certificate",
         UnreachableError,
         "the server's certificate was not accepted",
-        "Set pg_sslrootcert to the CA that signs it, and pg_host to a name the certificate carries.",
+        "Set pg_sslrootcert to the CA that signs it and pg_host to a name it carries, or check who answers there. "
+        "No password was sent.",
+    ),
+    (
+        "SSL error",
+        UnreachableError,
+        "the TLS handshake failed",
+        "Check that the server speaks TLS 1.2 or later, and who answers at pg_host and pg_port.",
+    ),
+    (
+        "SSL negotiation",
+        UnreachableError,
+        "what answers there does not speak PostgreSQL with TLS",
+        "Check pg_host and pg_port, and who answers there. No password was sent.",
     ),
     (
         "server does not support SSL",
@@ -132,7 +148,8 @@ def connect(
             options=f"-c timezone=UTC -c lock_timeout={LOCK_WAIT}",
         )
     except psycopg2.OperationalError as error:
-        raise _refused(where, str(params["pg_dbname"]), str(error)) from None
+        why = why_not_trusted(given) if "SSL error" in str(error) else None
+        raise _refused(where, str(params["pg_dbname"]), f"certificate: {why}" if why else str(error), why) from None
     connection.set_client_encoding("UTF8")
     return connection
 
@@ -142,13 +159,14 @@ def address(params: Mapping[str, Any]) -> str:
     return f"postgresql://{params['pg_user']}@{params['pg_host']}:{params.get('pg_port') or 5432}/{params['pg_dbname']}"
 
 
-def _refused(where: str, dbname: str, message: str) -> KeybuzzError:
+def _refused(where: str, dbname: str, message: str, why: str | None = None) -> KeybuzzError:
+    """:param why: more about it, which libpq does not tell."""
     doing = "connecting to"
     if f'database "{dbname}" does not exist' in message:
         return BadInputError(doing, where, "there is no such database", "Check pg_dbname.")
     for part, kind, answered, remedy in _REFUSALS:
         if part in message:
-            return kind(doing, where, answered, remedy)
+            return kind(doing, where, f"{answered} ({why})" if why else answered, remedy)
     return UnreachableError(doing, where, "the connection failed", "Check the pg_* options and the server's log.")
 
 
@@ -177,10 +195,9 @@ def explain(doing: str, where: str, error: Any) -> KeybuzzError:
     names = [getattr(diagnostics, part, None) for part in ("table_name", "column_name", "constraint_name")]
     named = " ".join(name for name in names if name)
     if isinstance(error, errors.InsufficientPrivilege):
-        # "permission denied for table orders": the text of this class names an object, never a value.
-        return ForbiddenError(
-            doing, where, str(getattr(diagnostics, "message_primary", "permission denied")), "Grant it to pg_user."
-        )
+        # The server's own text of this class names an object; a trigger's or a policy's can quote the row.
+        said = _DENIED.fullmatch(str(getattr(diagnostics, "message_primary", "")))
+        return ForbiddenError(doing, where, said[0] if said else f"permission denied ({code})", "Grant it to pg_user.")
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return ForbiddenError(
             doing,

@@ -19,7 +19,7 @@ def test_the_right_ca_verifies_and_nothing_but_the_handshake_is_sent() -> None:
         found = probe_url(f"{site.url}/v1/secret", site.ca_pem)
         assert found.ok
         assert found.fault is None
-        assert site.heard() == [b""]
+        assert not any(site.heard())
 
 
 def test_a_self_signed_leaf_given_as_the_ca_is_trusted_as_by_node() -> None:
