@@ -17,6 +17,7 @@ from lab.cluster.objects import API_NAMESPACE, BACKEND_NAMESPACE, DEPLOYMENT, OP
 Object = dict[str, Any]
 Rule = dict[str, list[str]]
 
+LEASE = "keybuzz-amazon-repair"
 SECRETS = ["keybuzz-backend-db", "vault-token", "amazon-spapi-creds"]
 
 
@@ -27,14 +28,14 @@ def rule(group: str, resources: Sequence[str], verbs: Sequence[str], names: Sequ
 
 REPAIR: dict[str, list[Rule]] = {
     BACKEND_NAMESPACE: [
-        rule("", ["secrets"], ["get", "patch", "update"], SECRETS),
+        rule("", ["secrets"], ["get", "patch"], SECRETS),
         rule("", ["secrets"], ["create"]),
-        rule("", ["configmaps"], ["get", "patch", "update"], ["vault-ca"]),
+        rule("", ["configmaps"], ["get", "patch"], ["vault-ca"]),
         rule("", ["configmaps"], ["create"]),
         rule("apps", ["deployments"], ["get", "patch"], [DEPLOYMENT]),
-        rule("apps", ["replicasets"], ["list", "get", "watch"]),
-        rule("", ["pods"], ["list", "get", "watch"]),
-        rule("coordination.k8s.io", ["leases"], ["get", "create", "update", "patch"]),
+        rule("", ["pods"], ["list"]),
+        rule("coordination.k8s.io", ["leases"], ["get", "update"], [LEASE]),
+        rule("coordination.k8s.io", ["leases"], ["create"]),
     ],
     API_NAMESPACE: [rule("", ["secrets"], ["get"], ["vault-token"])],
 }
@@ -44,8 +45,8 @@ AUDIT: dict[str, list[Rule]] = {
         rule("", ["secrets"], ["get"], SECRETS),
         rule("", ["configmaps"], ["get"], ["vault-ca"]),
         rule("apps", ["deployments"], ["get"], [DEPLOYMENT]),
-        rule("apps", ["replicasets"], ["list"]),
         rule("", ["pods"], ["list"]),
+        rule("coordination.k8s.io", ["leases"], ["get"], [LEASE]),
     ],
     API_NAMESPACE: [rule("", ["secrets"], ["get"], ["vault-token"])],
 }

@@ -77,10 +77,18 @@ def path_of(
 class Api:
     """One user's access to one API server; safe to share between threads."""
 
-    def __init__(self, access: Access, *, user_agent: str = "keybuzz-lab", timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        user_agent: str = "keybuzz-lab",
+        timeout: float = 30.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.server = access.server
         self._access = access
         self._agent = user_agent
+        self._more = dict(headers or {})
         self._timeout = timeout
         self._tls = _trusting(access)
         self._local = threading.local()
@@ -227,7 +235,7 @@ class Api:
                 link.request(method, target, body=data, headers=headers)
                 response = link.getresponse()
                 content = response.read()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 # A kept connection the server has closed meanwhile was never read
                 # by it; a fresh one that breaks is a real fault.
                 link.close()
@@ -250,7 +258,7 @@ class Api:
         )
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": self._agent}
+        headers = {"Accept": "application/json", "User-Agent": self._agent, **self._more}
         if self._access.token is not None:
             headers["Authorization"] = f"Bearer {self._access.token}"
         if content_type is not None:

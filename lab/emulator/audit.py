@@ -34,6 +34,7 @@ class AuditLog:
         code: int,
         stage: str,
         received: datetime,
+        impersonated: User | None = None,
     ) -> None:
         event = {
             "kind": "Event",
@@ -44,6 +45,7 @@ class AuditLog:
             "requestURI": uri,
             "verb": verb,
             "user": user.as_dict(),
+            **({"impersonatedUser": impersonated.as_dict()} if impersonated else {}),
             "sourceIPs": ["127.0.0.1"],
             "userAgent": agent,
             **({"objectRef": {key: value for key, value in target.items() if value}} if target else {}),

@@ -20,6 +20,7 @@ from lab.emulator.audit import AuditLog
 from lab.emulator.authentication import ANONYMOUS, Authentication, User
 from lab.emulator.authorization import allowed, denial
 from lab.emulator.calls import Call, parse
+from lab.emulator.impersonation import impersonated
 from lab.emulator.registry import Registry, Writer
 from lab.emulator.resources import discovery
 from lab.emulator.reviews import access_review, bind_pod, issue_token, who_am_i
@@ -45,8 +46,17 @@ class Server:
     async def _handle(self, request: Request) -> Response:
         received = datetime.now(UTC)
         user, call, response = ANONYMOUS, None, None
+        asking = None  # who asks to be taken for ``user``
         try:
             user = self._authentication.user(request.headers.get("authorization"))
+            acted = impersonated(
+                self._registry.storage,
+                user,
+                request.headers.get("impersonate-user"),
+                request.headers.getlist("impersonate-group"),
+            )
+            if acted is not None:
+                asking, user = user, acted
             response = self._open_paths(request, user)
             if response is None:
                 call = parse(request.method, request.scope["raw_path"].decode("ascii"), request.query_params)
@@ -58,7 +68,8 @@ class Server:
         self._audit.write(
             uri=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             verb=call.verb if call else request.method.lower(),
-            user=user,
+            user=asking or user,
+            impersonated=user if asking else None,
             agent=request.headers.get("user-agent", ""),
             target=call.reference() if call else None,
             code=response.status_code,

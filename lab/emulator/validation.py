@@ -45,6 +45,8 @@ def check(resource: Resource, item: Object, before: Object | None) -> None:
         and before["roleRef"] != item["roleRef"]
     ):
         causes.append(("FieldValueInvalid", "roleRef", "Invalid value: cannot change roleRef"))
+    if resource.plural == "leases":
+        causes += _lease(item.get("spec") or {})
     if causes:
         raise invalid(resource, name, causes)
 
@@ -77,6 +79,19 @@ def _data(item: Object, before: Object | None) -> Causes:
             for part in ("data", "binaryData")
             if (before.get(part) or {}) != (item.get(part) or {})
         ]
+    return causes
+
+
+def _lease(spec: Object) -> Causes:
+    causes: Causes = []
+    duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
+    if duration is not None and duration <= 0:
+        causes.append(
+            ("FieldValueInvalid", "spec.leaseDurationSeconds", f"Invalid value: {duration}: must be greater than 0")
+        )
+    if transitions is not None and transitions < 0:
+        why = f"Invalid value: {transitions}: must be greater than or equal to 0"
+        causes.append(("FieldValueInvalid", "spec.leaseTransitions", why))
     return causes
 
 

@@ -48,7 +48,8 @@ options:
     type: path
   pg_sslmode:
     description:
-      - As libpq's C(sslmode). Anything below V(verify-full) lets somebody in between read the password.
+      - As libpq's C(sslmode). Anything below V(verify-full) lets somebody in between read the password; the module then
+        says so in a warning.
       - Falls back to the environment variable E(PGSSLMODE).
     type: str
     default: verify-full

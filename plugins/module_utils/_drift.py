@@ -41,11 +41,25 @@ UNCHECKED: frozenset[str] = frozenset({"blocked", "unknown"})
 
 @dataclass(frozen=True)
 class Owner:
-    """Who writes the object beside us, and whether our change will survive."""
+    """Who writes the object beside us, and whether our change will survive.
+
+    :param gitops: the tool that applies the object from somewhere else (``Argo CD``, ``Flux``, ``Helm``).
+    :param revert_risk: ``certain``: the tool declares this very field with another value and will write it back;
+        ``possible``: it may, or the field is declared nowhere and is lost when the object is made anew.
+    :param source: what the tool applies it from, by its own name (``Application backend``).
+    :param declared: whether that source has this field at all; None where nobody can tell.
+    :param path: the field (``.spec.template.spec.containers[name="web"].env[name="A"]``).
+    :param since: when the field's last writer last wrote anything (RFC 3339 in UTC): the field is so since then, at
+        least.
+    """
 
     managers: tuple[str, ...] = ()
     gitops: str | None = None
     revert_risk: Literal["none", "possible", "certain", "unknown"] = "none"
+    source: str | None = None
+    declared: bool | None = None
+    path: str | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True)

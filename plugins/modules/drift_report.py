@@ -64,6 +64,12 @@ options:
         description:
           - Why this environment was not finished. Makes its verdict V(error).
         type: str
+      git_fragment:
+        description:
+          - YAML that makes the repair permanent where the Deployment is declared, as
+            M(keybuzz.amazon.k8s_deployment_env) returns it. It is put into the document, and shown where a tool such as
+            Argo CD, Flux or Helm applies what differs.
+        type: str
   mode:
     description:
       - What the run was, for the title.
@@ -138,6 +144,7 @@ def main() -> None:
                     "found": {"type": "list", "elements": "dict", "default": []},
                     "tenants": {"type": "list", "elements": "str", "default": []},
                     "error": {"type": "str"},
+                    "git_fragment": {"type": "str"},
                 },
             },
             "mode": {"type": "str", "choices": ["audit", "check", "repair"], "default": "audit"},

@@ -14,19 +14,23 @@ service hands out (``exec``, ``auth-provider``) and SOCKS proxies are left to th
 from __future__ import annotations
 
 import os
-import ssl
-import tempfile
-import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import kubeconfig as kubeconfig_file
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.transport import (
+    Protect,
+    bad,
+    pool,
+    present_certificate,
+    proxy_for,
+    requirement,
+    tls_context,
+)
 
-Protect = Callable[[Iterable[str | None]], None]
+__all__ = ["Access", "Protect", "access", "bad", "impersonation", "masked", "requirement"]
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -34,39 +38,78 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 
 @dataclass(frozen=True)
 class Access:
-    """A server, a connection pool to it, and the value of the Authorization header (asked for on each request)."""
+    """A server, a connection pool to it, and the value of the Authorization header (asked for on each request).
+
+    ``headers`` go along with every request: who is impersonated. A name may come more than once.
+    """
 
     server: str
     pool: Any
     authorization: Callable[[], str | None]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def access(params: Mapping[str, Any], protect: Protect) -> Access:
-    """From the Kubernetes options: host and api_key, else a kubeconfig, else the pod's own service account.
+    """From the Kubernetes options: host with its credentials, else a kubeconfig, else the pod's own service account.
 
     Raises BadInputError when none of them is there or one of them cannot work.
     """
+    if params.get("validate_certs") is False:
+        raise bad(
+            "the API server",
+            "validate_certs is false, and this collection reads Secrets over that connection",
+            "Leave it out and give the cluster's CA (ca_cert, or certificate-authority in the kubeconfig); for a name "
+            "that the certificate does not carry give tls_server_name.",
+        )
     if params.get("host"):
-        return _from_host(params)
+        return _from_host(params, protect)
     given = params.get("kubeconfig") or os.environ.get("KUBECONFIG")
     default = Path(DEFAULT_KUBECONFIG).expanduser()
-    if given or default.is_file() or not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return _from_kubeconfig(str(given or default), params, protect)
+    in_pod = os.environ.get("KUBERNETES_SERVICE_HOST") and not params.get("context")
+    if given or default.is_file() or not in_pod:
+        return _from_kubeconfig(given if isinstance(given, Mapping) else str(given or default), params, protect)
     return _from_pod(params, protect)
 
 
-def bad(what: str, answered: str, remedy: str) -> BadInputError:
-    return BadInputError("connecting to", what, answered, remedy)
+def impersonation(params: Mapping[str, Any], user: str | None = None, groups: tuple[str, ...] = ()) -> Any:
+    """The headers that ask the server to act as somebody else; those of the options win over the kubeconfig's.
+
+    Groups without a user are refused, as the server itself refuses them.
+    """
+    wanted = params.get("impersonate_user") or user
+    members = tuple(str(one) for one in params.get("impersonate_groups") or groups)
+    if members and not wanted:
+        raise bad(
+            "the API server",
+            f"impersonate_groups ({', '.join(members)}) is given without impersonate_user",
+            "Kubernetes takes groups only together with a user: give impersonate_user too.",
+        )
+    if not wanted:
+        return ()
+    return (("Impersonate-User", str(wanted)), *(("Impersonate-Group", one) for one in members))
 
 
-def _from_host(params: Mapping[str, Any]) -> Access:
+def _from_host(params: Mapping[str, Any], protect: Protect) -> Access:
     server = str(params["host"]).rstrip("/")
-    token = params.get("api_key")
-    if not token:
-        raise bad(server, "host is given without api_key", "Give api_key (or K8S_AUTH_API_KEY), or use a kubeconfig.")
+    token, certificate = params.get("api_key"), params.get("client_cert")
+    if not token and not certificate:
+        raise bad(
+            server,
+            "host is given without api_key or client_cert",
+            "Give api_key (or K8S_AUTH_API_KEY), or client_cert with client_key, or use a kubeconfig.",
+        )
     if not server.startswith("https://"):
-        raise bad(server, "host is not an https URL", "Bearer tokens are sent over TLS only: give https://….")
-    return Access(server, pool(server, tls_context(params.get("ca_cert"), None)), lambda: f"Bearer {token}")
+        raise bad(server, "host is not an https URL", "Credentials are sent over TLS only: give https://….")
+    context = tls_context(params.get("ca_cert"), None)
+    if certificate:
+        present_certificate(context, certificate, params.get("client_key"), server=server, source="the options")
+    connections = pool(
+        server,
+        context,
+        server_name=params.get("tls_server_name"),
+        proxy=proxy_for(server, params, None, protect),
+    )
+    return Access(server, connections, lambda: f"Bearer {token}" if token else None, impersonation(params))
 
 
 def _from_pod(params: Mapping[str, Any], protect: Protect) -> Access:
@@ -75,13 +118,16 @@ def _from_pod(params: Mapping[str, Any], protect: Protect) -> Access:
     token_file, authority = SERVICE_ACCOUNT / "token", params.get("ca_cert") or str(SERVICE_ACCOUNT / "ca.crt")
     if not token_file.is_file():
         raise bad(server, f"{token_file} does not exist", "Mount a service account token, or give a kubeconfig.")
+    # Straight to the server unless a proxy was named: it is in the same cluster.
+    proxy = proxy_for(server, params, None, protect) if params.get("proxy") else None
+    connections = pool(server, tls_context(authority, None), server_name=params.get("tls_server_name"), proxy=proxy)
     # Read on each request: the kubelet rotates the file.
-    connections = pool(server, tls_context(authority, None))
-    return Access(server, connections, masked(lambda: f"Bearer {token_file.read_text().strip()}", protect))
+    authorization = masked(lambda: f"Bearer {token_file.read_text().strip()}", protect)
+    return Access(server, connections, authorization, impersonation(params))
 
 
-def _from_kubeconfig(paths: str, params: Mapping[str, Any], protect: Protect) -> Access:
-    found = kubeconfig_file.read(paths, params.get("context"))
+def _from_kubeconfig(given: str | Mapping[str, Any], params: Mapping[str, Any], protect: Protect) -> Access:
+    found = kubeconfig_file.read(given, params.get("context"))
     if not found.server.startswith("https://"):
         raise bad(
             found.server, f"{found.source} names a server without TLS", "Give a cluster whose server is https://…."
@@ -93,19 +139,36 @@ def _from_kubeconfig(paths: str, params: Mapping[str, Any], protect: Protect) ->
             "Secrets are read over this connection: put the cluster's CA into certificate-authority, or give ca_cert.",
         )
     protect([found.token, found.password])
+    headers = impersonation(params, found.impersonate_user, found.impersonate_groups)
     if params.get("api_key"):
         authorization: Callable[[], str | None] = lambda: f"Bearer {params['api_key']}"  # noqa: E731
+    elif params.get("client_cert"):
+        authorization = lambda: None  # noqa: E731
     elif found.needs_library:
         from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.login import by_library
 
-        return by_library(found, params, protect)
+        return by_library(found, params, protect, headers)
     else:
         authorization = masked(found.authorization, protect)
     context = tls_context(params.get("ca_cert") or found.ca_file, found.ca_data)
-    if not params.get("api_key"):
-        _present_certificate(context, found)
-    connections = pool(found.server, context, server_name=found.tls_server_name, proxy=found.proxy_url)
-    return Access(found.server, connections, authorization)
+    if params.get("client_cert"):
+        key = params.get("client_key")
+        present_certificate(context, params["client_cert"], key, server=found.server, source="the options")
+    elif not params.get("api_key") and (found.client_cert_file or found.client_cert_data):
+        present_certificate(
+            context,
+            found.client_cert_file or found.client_cert_data,
+            found.client_key_file or found.client_key_data,
+            server=found.server,
+            source=found.source,
+        )
+    connections = pool(
+        found.server,
+        context,
+        server_name=params.get("tls_server_name") or found.tls_server_name,
+        proxy=proxy_for(found.server, params, found.proxy_url, protect),
+    )
+    return Access(found.server, connections, authorization, headers)
 
 
 def masked(authorization: Callable[[], str | None], protect: Protect) -> Callable[[], str | None]:
@@ -118,87 +181,3 @@ def masked(authorization: Callable[[], str | None], protect: Protect) -> Callabl
         return value
 
     return header
-
-
-def tls_context(ca_file: str | None, ca_data: bytes | None) -> ssl.SSLContext:
-    """Verify as kubectl does: any certificate of the given file may be the anchor; the name must match.
-
-    Not ``ssl.create_default_context``: from Python 3.13 it demands extensions that many clusters' own CAs lack.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    try:
-        if ca_file:
-            context.load_verify_locations(cafile=ca_file)
-        elif ca_data:
-            context.load_verify_locations(cadata=ca_data.decode("ascii"))
-        else:
-            context.load_default_certs()
-    except FileNotFoundError:
-        raise bad(f"the API server with ca_cert {ca_file}", "that file does not exist", "Correct the path.") from None
-    except PermissionError:
-        raise bad(f"the API server with ca_cert {ca_file}", "that file may not be read", "Correct its mode.") from None
-    except (ssl.SSLError, UnicodeDecodeError):
-        raise bad(
-            f"the API server with the CA {ca_file or 'in the kubeconfig'}",
-            "it holds no PEM certificate",
-            "Give the cluster's CA in PEM form.",
-        ) from None
-    except OSError as error:  # after ssl.SSLError, which is one
-        answered = error.strerror or "it cannot be read"
-        raise bad(f"the API server with ca_cert {ca_file}", answered, "Give a PEM file.") from None
-    return context
-
-
-def _present_certificate(context: ssl.SSLContext, found: kubeconfig_file.Kubeconfig) -> None:
-    if not (found.client_cert_file or found.client_cert_data):
-        return
-    temporary: list[str] = []
-    try:
-        certificate = found.client_cert_file or _temporary(found.client_cert_data or b"", temporary)
-        key = found.client_key_file or _temporary(found.client_key_data or b"", temporary)
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError):
-        raise bad(
-            found.server,
-            f"the client certificate or key of {found.source} cannot be loaded",
-            "Check client-certificate and client-key of that user.",
-        ) from None
-    finally:
-        for path in temporary:
-            Path(path).unlink(missing_ok=True)
-
-
-def _temporary(content: bytes, made: list[str]) -> str:
-    # OpenSSL takes key and certificate from files only; mkstemp makes them 0600 and they live for one call.
-    handle, path = tempfile.mkstemp(prefix="keybuzz-")
-    made.append(path)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    return path
-
-
-def pool(server: str, context: ssl.SSLContext, *, server_name: str | None = None, proxy: str | None = None) -> Any:
-    """Connections to ``server``, through the proxy of the kubeconfig or of the environment (``HTTPS_PROXY``)."""
-    try:
-        import urllib3
-    except ImportError:
-        raise requirement() from None
-    settings: dict[str, Any] = {"ssl_context": context, "maxsize": 2}
-    if server_name:
-        settings.update(server_hostname=server_name, assert_hostname=server_name)
-    host = urlsplit(server).hostname or ""
-    through = proxy or (None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https"))
-    if through:
-        return urllib3.ProxyManager(through, **settings)
-    return urllib3.PoolManager(**settings)
-
-
-def requirement() -> BadInputError:
-    return BadInputError(
-        "using",
-        "Kubernetes",
-        "the Python package kubernetes is not installed for this interpreter",
-        "Install it: pip install 'kubernetes>=31.0.0'.",
-    )

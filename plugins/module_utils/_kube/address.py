@@ -72,6 +72,11 @@ def apps(namespace: str, resource: str, name: str | None = None) -> str:
     return _join("/apis/apps/v1", namespace, resource, name)
 
 
+def coordination(namespace: str, resource: str, name: str | None = None) -> str:
+    """Path of a namespaced object (or collection) of the group ``coordination.k8s.io``."""
+    return _join("/apis/coordination.k8s.io/v1", namespace, resource, name)
+
+
 def _join(root: str, namespace: str, resource: str, name: str | None) -> str:
     path = f"{root}/namespaces/{quote(namespace, safe='')}/{resource}"
     return path if name is None else f"{path}/{quote(name, safe='')}"

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import builtins
 import json
-import ssl
+import random
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
-    KeybuzzError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import UnexpectedAnswerError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.access import Access, Protect, access
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import Resource, resource_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import resource_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.kubeconfig import secrets_of
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.refusals import (
     AdmissionRefused,
     Conflict,
@@ -33,6 +32,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.refusals impo
     Unauthorized,
     refusal,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.silence import Unreachable, broke, unreachable
 
 __all__ = [
     "FIELD_MANAGER",
@@ -56,12 +56,11 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 PAGE = 500
 """Objects a page when listing: kubectl's own chunk size."""
-ATTEMPTS_WHEN_BUSY = 3
-"""A 429 means the request was not begun (API priority and fairness), so that it may be sent again."""
-
-
-class Unreachable(UnreachableError):
-    """No answer from the API server: refused, unknown name, time-out, TLS not verified."""
+ATTEMPTS = 3
+"""How often a request is sent at most: any after a 429, which means that it was not begun (API priority and fairness),
+one that only reads after a broken connection or a 503 too. A write whose answer was lost is never sent again."""
+FIRST_PAUSE = 0.2
+"""Seconds, doubled for each further attempt, with jitter, where the server names no Retry-After."""
 
 
 class KubeClient:
@@ -70,6 +69,8 @@ class KubeClient:
     def __init__(self, connection: Access, *, timeout: float = 10.0) -> None:
         self.server = connection.server
         self.timeout = timeout
+        self.server_time: datetime | None = None
+        """The server's clock (header Date, whole seconds) at its last answer, in UTC."""
         self._access = connection
         self._may: dict[tuple[str, str, str, str, str | None], bool] = {}
 
@@ -109,6 +110,11 @@ class KubeClient:
         code, answer = self._send("PATCH", path, body=body, content_type=content_type, query=self._write(dry_run))
         return self._checked("patch", path, code, answer, json_patch=content_type == JSON_PATCH)
 
+    def update(self, path: str, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Replace the object at ``path``. Conflict unless its resourceVersion is the one in ``body``."""
+        code, answer = self._send("PUT", path, body=body, query=self._write(dry_run))
+        return self._checked("update", path, code, answer)
+
     def may(self, verb: str, group: str, resource: str, namespace: str, name: str | None) -> bool:
         """Ask by SelfSubjectAccessReview whether this caller may; asked once, then remembered."""
         question = (verb, group, resource, namespace, name)
@@ -122,7 +128,7 @@ class KubeClient:
                 "spec": {"resourceAttributes": attributes},
             }
             path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-            answer = self._checked("create", path, *self._send("POST", path, body=review))
+            answer = self._checked("create", path, *self._send("POST", path, body=review, reads=True))
             self._may[question] = bool((answer.get("status") or {}).get("allowed"))
         return self._may[question]
 
@@ -152,101 +158,74 @@ class KubeClient:
         body: object = None,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
+        reads: bool = False,
     ) -> tuple[int, dict[str, Any] | None]:
+        """One request; ``reads``: it changes nothing though it is no GET."""
         import urllib3
 
-        headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
-        authorization = self._access.authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        if body is not None:
-            headers["Content-Type"] = content_type
+        repeatable = reads or method == "GET"
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        attempts = 0
+        attempt = 0
         while True:
-            attempts += 1
+            attempt += 1
+            last = attempt == ATTEMPTS
             try:
                 answer = self._access.pool.request(
                     method,
                     url,
                     body=None if body is None else json.dumps(body).encode(),
-                    headers=headers,
+                    headers=self._headers(None if body is None else content_type),
                     timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout),
                     retries=False,
                     redirect=False,
                 )
             except urllib3.exceptions.HTTPError as error:
+                if repeatable and not last and broke(error):
+                    time.sleep(_pause(attempt, None, self.timeout))
+                    continue
                 raise unreachable(self.server, resource_of(path), method, error, self.timeout) from None
-            if answer.status == 429 and attempts < ATTEMPTS_WHEN_BUSY:
-                time.sleep(min(_seconds(answer.headers.get("Retry-After")), self.timeout))
+            self.server_time = _date(answer.headers.get("Date"))
+            if not last and (answer.status == 429 or (answer.status == 503 and repeatable)):
+                time.sleep(_pause(attempt, answer.headers.get("Retry-After"), self.timeout))
                 continue
             return answer.status, _json_object(answer.data)
+
+    def _headers(self, content_type: str | None) -> Any:
+        from urllib3._collections import HTTPHeaderDict  # of urllib3 1.26 and 2: Impersonate-Group may come repeatedly
+
+        headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": FIELD_MANAGER})
+        authorization = self._access.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        for name, value in self._access.headers:
+            headers.add(name, value)
+        return headers
 
 
 def connect(params: Mapping[str, Any], protect: Protect) -> KubeClient:
     """From the Kubernetes options (see :mod:`_options`). Sends nothing yet, except what an exec plugin sends."""
-    if params.get("api_key"):
-        protect([params["api_key"]])
+    headers = params.get("proxy_headers") or {}
+    secrets = [params.get("api_key"), headers.get("proxy_basic_auth"), headers.get("basic_auth")]
+    secrets += secrets_of(params.get("kubeconfig"))
+    if any(secrets):
+        protect([secret for secret in secrets if secret])
     return KubeClient(access(params, protect), timeout=float(params.get("kubernetes_timeout") or 10.0))
 
 
-def unreachable(  # noqa: PLR0911 - one return for each way
-    server: str, target: Resource, method: str, error: Exception, timeout: float
-) -> KeybuzzError:
-    """Which of the ways to get no answer this was. A lost answer to a write leaves open whether it was done."""
-    import urllib3
-
-    doing = "asking for" if method == "GET" else "writing"
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, (ssl.SSLError, ConnectionError)):
-        cause = cause.__cause__ or (cause.args[-1] if cause.args and isinstance(cause.args[-1], Exception) else None)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            doing,
-            target.address,
-            f"the certificate of {server} is not trusted ({cause.verify_message})",
-            "Give the cluster's own CA (ca_cert or certificate-authority) and a server name its certificate is for; "
-            "verification cannot be switched off.",
-        )
-    if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
-        error, urllib3.exceptions.NewConnectionError
-    ):
-        lost = "" if method == "GET" else " It is not known whether the write was done."
-        return Unreachable(
-            doing,
-            target.address,
-            f"{server} did not answer within {timeout:g} s",
-            f"Check the network and the server, or raise kubernetes_timeout.{lost}",
-        )
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return Unreachable(
-            doing, target.address, f"the host name of {server} is unknown", "Check kubeconfig or host, and DNS."
-        )
-    if isinstance(error, urllib3.exceptions.ProxyError):
-        return Unreachable(
-            doing, target.address, f"the proxy to {server} did not answer", "Check HTTPS_PROXY, NO_PROXY and proxy-url."
-        )
-    if isinstance(cause, ConnectionRefusedError):
-        return Unreachable(
-            doing,
-            target.address,
-            f"{server} refused the connection",
-            "Check that the API server runs there and that kubeconfig or host names it.",
-        )
-    if isinstance(cause, ssl.SSLError):
-        return Unreachable(
-            doing,
-            target.address,
-            f"{server} does not complete the TLS handshake",
-            "Check that the port is the API server's and speaks TLS.",
-        )
-    return Unreachable(
-        doing, target.address, f"the connection to {server} broke ({type(error).__name__})", "Run again."
-    )
+def _pause(attempt: int, retry_after: str | None, longest: float) -> float:
+    if retry_after and retry_after.isdigit():
+        return min(float(retry_after), longest)
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - it spreads callers in time, it guards nothing
+    return min(FIRST_PAUSE * 2.0 ** (attempt - 1) * jitter, longest)
 
 
-def _seconds(header: str | None) -> float:
-    return float(header) if header and header.isdigit() else 1.0
+def _date(header: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC) if header else None
+    except ValueError:
+        return None
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:

@@ -51,11 +51,13 @@ class Content:
     problem: str = ""
     remedy: str = ""
     probe: Probe | None = None
+    origin: str = ""
+    """Where the text comes from, when it was not given."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One look. ``pods`` is None when nobody had to ask for them."""
+    """One look. ``pods`` is None when nobody had to ask for them, or nobody may: ``pods_problem`` says why."""
 
     deployment: Mapping[str, Any]
     index: int
@@ -63,6 +65,7 @@ class Observed:
     config_maps: Mapping[str, ConfigMapState] = field(default_factory=dict)
     contents: Mapping[str, Content] = field(default_factory=dict)
     pods: tuple[Mapping[str, Any], ...] | None = None
+    pods_problem: str = ""
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -128,12 +131,22 @@ def read_deployment(client: KubeClient, namespace: str, name: str) -> dict[str, 
             "there is no such Deployment (HTTP 404)",
             f"Check namespace and name: kubectl -n {namespace} get deployments.",
         )
+    leaving = (found.get("metadata") or {}).get("deletionTimestamp")
+    if leaving:
+        finalizers = ", ".join(found["metadata"].get("finalizers") or ()) or "none"
+        raise BlockedError(
+            "reading",
+            f"Deployment {namespace}/{name}",
+            f"it is being deleted since {leaving} (finalizers: {finalizers})",
+            "Wait until it is gone and created anew; a change of it now would be lost.",
+        )
     return found
 
 
 def container_index(deployment: Mapping[str, Any], wanted: str | None) -> int:
     """Index of the named container, or of the only one. BadInputError names those there are; never a guess."""
-    containers = deployment["spec"]["template"]["spec"].get("containers") or ()
+    pod = deployment["spec"]["template"]["spec"]
+    containers = pod.get("containers") or ()
     names = [str(container.get("name")) for container in containers]
     metadata = deployment.get("metadata") or {}
     address = f"Deployment {metadata.get('namespace')}/{metadata.get('name')}"
@@ -142,4 +155,6 @@ def container_index(deployment: Mapping[str, Any], wanted: str | None) -> int:
     if wanted in names:
         return names.index(wanted)
     answered = f"it has no container {wanted}" if wanted else "it has several containers and none was named"
+    if wanted in [one.get("name") for one in pod.get("initContainers") or ()]:
+        answered = f"{wanted} is an init container of it, and those are left alone"
     raise BadInputError("choosing the container of", address, answered, f"Set container to one of: {', '.join(names)}.")

@@ -45,13 +45,16 @@ def shown(entry: Mapping[str, Any] | None) -> str:
 
 
 def described(reference: Mapping[str, Any]) -> str:
-    """``from Secret x key y`` for a ``valueFrom``."""
-    if reference.get("secretKeyRef"):
-        source = reference["secretKeyRef"]
-        return f"from Secret {source.get('name')} key {source.get('key')}"
-    if reference.get("configMapKeyRef"):
-        source = reference["configMapKeyRef"]
-        return f"from ConfigMap {source.get('name')} key {source.get('key')}"
-    if reference.get("fieldRef"):
-        return f"from field {reference['fieldRef'].get('fieldPath')}"
-    return f"from {next(iter(reference), 'nothing')}"
+    """``from Secret x key y`` for a ``valueFrom``; ``optional`` where it may lead nowhere."""
+    form = next(iter(reference), "nothing")
+    source: Mapping[str, Any] = reference.get(form) or {}
+    optional = " (optional)" if source.get("optional") else ""
+    container = f" of container {source['containerName']}" if source.get("containerName") else ""
+    words = {
+        "secretKeyRef": f"Secret {source.get('name')} key {source.get('key')}",
+        "configMapKeyRef": f"ConfigMap {source.get('name')} key {source.get('key')}",
+        "fieldRef": f"field {source.get('fieldPath')}",
+        "resourceFieldRef": f"resource {source.get('resource')}{container}",
+        "fileKeyRef": f"file {source.get('path')} of volume {source.get('volumeName')} key {source.get('key')}",
+    }
+    return f"from {words.get(form, form)}{optional}"

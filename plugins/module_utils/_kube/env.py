@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Environment variables of one container: what each one's value is in the end, and what has to change."""
+"""Environment variables of one container: what is wanted of its own list, and what has to change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Severity
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed, Source
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import described, looks_secret, shown
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import shown
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.expansion import expand, references
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch import ListEdit
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.owners import in_container, named, owner_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.process_env import label
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import (
     Desired,
     EnvFrom,
-    SourceKind,
     SourceName,
     Variable,
 )
@@ -43,8 +44,7 @@ class Arrival:
 
     @property
     def place(self) -> str:
-        kind = "Secret" if self.source.kind == "secret" else "ConfigMap"
-        return f"from {kind} {self.source.name} key {self.key} (envFrom)"
+        return f"from {label(self.source.source)} key {self.key} (envFrom)"
 
 
 def arrival(name: str, sources: Iterable[EnvFrom], known: Mapping[SourceName, Source]) -> Arrival | None:
@@ -82,28 +82,8 @@ def same(entry: Mapping[str, Any], wanted: Variable) -> bool:
         return not reference and str(entry.get("value") or "") == (wanted.value or "")
     form = "secretKeyRef" if wanted.source[0] == "secret" else "configMapKeyRef"
     have = (reference or {}).get(form) or {}
-    return (have.get("name"), have.get("key")) == (wanted.source[1], wanted.key) and not have.get("optional")
-
-
-def plain_value(entry: Mapping[str, Any], known: Mapping[SourceName, Source]) -> str | None:
-    """The value of an EnvVar, following a reference into a source that was read; None if that cannot be known."""
-    reference = entry.get("valueFrom")
-    if not reference:
-        return str(entry.get("value") or "")
-    target = referenced(entry)
-    if target is None or target[0] not in known:
-        return None
-    return known[target[0]].values.get(target[1])
-
-
-def referenced(entry: Mapping[str, Any]) -> tuple[SourceName, str] | None:
-    """The Secret or ConfigMap and the key that an EnvVar refers to."""
-    reference = entry.get("valueFrom") or {}
-    forms: tuple[tuple[SourceKind, str], ...] = (("secret", "secretKeyRef"), ("config_map", "configMapKeyRef"))
-    for kind, form in forms:
-        if reference.get(form):
-            return (kind, str(reference[form].get("name"))), str(reference[form].get("key"))
-    return None
+    found = (have.get("name"), have.get("key"), bool(have.get("optional")))
+    return found == (wanted.source[1], wanted.key, wanted.optional)
 
 
 def plan_wanted(observed: Observed, desired: Desired) -> tuple[tuple[Item, ...], ListEdit]:
@@ -139,9 +119,9 @@ def _wanted(observed: Observed, desired: Desired, variable: Variable) -> tuple[I
         return _duplicated(item, at), None
     entry = observed.env[at[0]] if at else None
     if entry is not None and same(entry, variable):
-        return _kept(item, after, insecure), at[0]
+        return _standing(observed, desired, variable, _kept(item, after, insecure)), at[0]
     found = arrival(variable.name, observed.env_from, observed.sources) if entry is None else None
-    if found and variable.source is None and found.value == (variable.value or ""):
+    if found and variable.source is None and found.value == _literal(variable):
         return _arriving(observed, variable, item, found, insecure), None
     missing = _missing_reference(observed, desired, variable)
     if missing:
@@ -152,6 +132,25 @@ def _wanted(observed: Observed, desired: Desired, variable: Variable) -> tuple[I
         return replace(item, status="missing", action="create", before=before, reason=why), None
     why = "The variable arrives with another value." if found else "The variable has another value or source."
     return replace(item, status="drifted", action="update", before=before, reason=why), at[0] if at else None
+
+
+def _literal(variable: Variable) -> str | None:
+    """What the process gets of a wanted plain value, unless that depends on other variables."""
+    text = variable.value or ""
+    return None if references(text) else expand(text, lambda _: None)
+
+
+def _standing(observed: Observed, desired: Desired, variable: Variable, item: Item) -> Item:
+    """The item of a variable that stands there as wanted: a reference also has to lead somewhere."""
+    if variable.source is None or variable.optional:
+        return item
+    state = observed.sources.get(variable.source)
+    if state is None or state.exists is None:
+        problem = state.problem if state else f"{label(variable.source)} was not read"
+        reason = f"The reference is as wanted. Whether it leads somewhere is unknown: {problem}."
+        return replace(item, status="unknown", reason=reason, hint=f"Allow get on {label(variable.source)}.")
+    missing = _missing_reference(observed, desired, variable)
+    return replace(item, status="blocked", reason=missing[0], hint=missing[1]) if missing else item
 
 
 def _arriving(observed: Observed, variable: Variable, item: Item, found: Arrival, insecure: bool) -> Item:
@@ -197,20 +196,17 @@ def _duplicated(item: Item, at: tuple[int, ...]) -> Item:
 
 def _missing_reference(observed: Observed, desired: Desired, variable: Variable) -> tuple[str, str] | None:
     """Why a wanted reference cannot be set: a container with a reference to nothing does not start."""
-    if variable.source is None:
+    if variable.source is None or variable.optional:
         return None
     if variable.source[0] == "secret" and _predicted(desired, variable.source[1]):
         return None
     state = observed.sources.get(variable.source)
-    kind = "Secret" if variable.source[0] == "secret" else "ConfigMap"
+    kind = label(variable.source)
     if state is None or state.exists is None:
-        return (
-            f"Whether {kind} {variable.source[1]} is there is unknown: {state.problem if state else 'unread'}.",
-            f"Allow get on that {kind}.",
-        )
+        return f"Whether {kind} is there is unknown: {state.problem if state else 'unread'}.", f"Allow get on {kind}."
     if not state.exists or variable.key not in state.values:
         what = f"has no key {variable.key}" if state.exists else "does not exist"
-        return f"{kind} {variable.source[1]} {what}; the container would not start.", "Create it first."
+        return f"{kind} {what}; the container would not start.", "Create it first."
     return None
 
 
@@ -241,23 +237,3 @@ def plan_absent(observed: Observed, desired: Desired) -> tuple[tuple[Item, ...],
         )
         removed += at
     return tuple(items), tuple(removed)
-
-
-def effective(observed: Observed, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """For each name that reaches the process: where it comes from, and its value where that is no secret."""
-    found: dict[str, dict[str, str]] = {}
-    for name in names:
-        at = explicit(observed.env, name)
-        if at:
-            entry = observed.env[at[-1]]
-            if entry.get("valueFrom"):
-                found[name] = {"source": described(entry["valueFrom"])}
-            elif looks_secret(name, str(entry.get("value") or "")):
-                found[name] = {"source": "env"}
-            else:
-                found[name] = {"source": "env", "value": str(entry.get("value") or "")}
-            continue
-        arrived = arrival(name, observed.env_from, observed.sources)
-        if arrived:
-            found[name] = {"source": arrived.place}
-    return found

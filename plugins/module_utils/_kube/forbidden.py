@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
@@ -21,11 +20,12 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import (
     CHECK,
     arrival,
     explicit,
-    plain_value,
     unseen,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.forbidden_flags import plan_flags
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch import ListEdit
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.owners import in_container, named, owner_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.process_env import ProcessEnv, Reached, process_env
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired, Forbidden
 
 SKIP_VERIFY = "VAULT_SKIP_VERIFY"
@@ -55,18 +55,23 @@ def plan_forbidden(observed: Observed, desired: Desired) -> tuple[tuple[Item, ..
     What is wanted by name is not forbidden: the user's explicit wish is judged where it is planned.
     """
     wanted = {variable.name for variable in desired.env}
+    resolved = process_env(observed.env, observed.env_from, observed.sources)
     items: list[Item] = []
     edits = ListEdit()
     for one in desired.forbidden:
-        if one.name in wanted:
+        if one.name in wanted or one.flags:
             continue
-        item, edit = _plan(observed, one)
+        item, edit = _plan(observed, one, resolved)
         items.append(item)
         edits = edits.joined(edit)
+    flags = plan_flags(observed, desired, resolved)
+    if flags is not None:
+        items.append(flags[0])
+        edits = edits.joined(flags[1])
     return tuple(items), edits
 
 
-def _plan(observed: Observed, one: Forbidden) -> tuple[Item, ListEdit]:
+def _plan(observed: Observed, one: Forbidden, resolved: ProcessEnv) -> tuple[Item, ListEdit]:
     item = Item(
         id=f"{CHECK}/forbidden/{one.name}",
         address=f"{observed.container_address} env {one.name}",
@@ -81,9 +86,11 @@ def _plan(observed: Observed, one: Forbidden) -> tuple[Item, ListEdit]:
     arriving = arrival(one.name, observed.env_from, observed.sources) if one.in_env_from else None
     bad_arrival = arriving is not None and harmful(one.name, arriving.value, one.value)
     if at:
-        item, edit = _explicit(observed, one, item, at)
-        if item.status == "forbidden_present" and bad_arrival:
-            return _shadowed(item, one, at)
+        reached = [resolved.entries[index] for index in at]
+        item, edit = _explicit(observed, one, item, at, reached)
+        open_to_envfrom = item.status == "forbidden_present" or all(found.state == "unset" for found in reached)
+        if bad_arrival and open_to_envfrom and item.status != "unknown":
+            return _shadowed(replace(item, reason=_why(one)), one, at)
         return item, edit  # whatever stands in env wins over envFrom
     if arriving is not None and bad_arrival:
         return _overridden(item, one, arriving.place)
@@ -95,23 +102,23 @@ def _plan(observed: Observed, one: Forbidden) -> tuple[Item, ListEdit]:
     return item, ListEdit()
 
 
-def _explicit(observed: Observed, one: Forbidden, item: Item, at: tuple[int, ...]) -> tuple[Item, ListEdit]:
-    entries: list[Mapping[str, Any]] = [observed.env[index] for index in at]
-    values = [plain_value(entry, observed.sources) for entry in entries]
-    before = shown(entries[-1])
-    unknown = [value for value in values if value is None]
+def _explicit(
+    observed: Observed, one: Forbidden, item: Item, at: tuple[int, ...], reached: list[Reached]
+) -> tuple[Item, ListEdit]:
+    before = shown(observed.env[at[-1]])
+    unknown = [found for found in reached if found.text is None and found.state != "unset"]
     if unknown and one.value is not None:
         return replace(
             item,
             status="unknown",
             before=before,
-            reason=f"It stands in env, {before}, and that value is not known.",
-            hint="Remove the reference, or allow get on its source.",
+            reason=f"It stands in env, {before}, and that value is not known: {unknown[0].problem}.",
+            hint="Remove the entry, or allow get on what it refers to.",
         ), ListEdit()
+    values = [found.text for found in reached if found.state != "unset" or one.value is None]
     if not any(value is None or harmful(one.name, value, one.value) for value in values):
         return replace(item, before=before, after=before), ListEdit()
-    reason = f"{REASONS.get(one.name, 'The variable is forbidden here')}."
-    found = replace(item, status="forbidden_present", action="remove", before=before, reason=reason)
+    found = replace(item, status="forbidden_present", action="remove", before=before, reason=_why(one))
     return found, ListEdit(removed=at)
 
 
@@ -121,15 +128,15 @@ def _shadowed(item: Item, one: Forbidden, at: tuple[int, ...]) -> tuple[Item, Li
         reason = f"{item.reason} Without the entry in env it would arrive by envFrom."
         return replace(item, action="none", status="insecure", reason=reason), ListEdit()
     entry = {"name": one.name, "value": OVERRIDES[one.name]}
+    hint = "It arrives by envFrom too: remove it there."
     return (
-        replace(item, action="update", after=OVERRIDES[one.name], hint="It arrives by envFrom too: remove it there."),
+        replace(item, status="forbidden_present", action="update", after=OVERRIDES[one.name], hint=hint),
         ListEdit(replaced={at[0]: entry}, removed=at[1:]),
     )
 
 
 def _overridden(item: Item, one: Forbidden, place: str) -> tuple[Item, ListEdit]:
-    why = REASONS.get(one.name, "The variable is forbidden here")
-    reason = f"{why}. It arrives {place}, which is not ours to edit."
+    reason = f"{_why(one)} It arrives {place}, which is not ours to edit."
     hint = f"Remove the key from its source: {place.removeprefix('from ')}."
     if one.name not in OVERRIDES:
         return replace(item, status="insecure", before=place, reason=reason, hint=hint), ListEdit()
@@ -145,3 +152,7 @@ def _overridden(item: Item, one: Forbidden, place: str) -> tuple[Item, ListEdit]
         hint=f"{hint} Until then an explicit entry {one.name}={value} wins over it.",
     )
     return found, ListEdit(appended=(entry,))
+
+
+def _why(one: Forbidden) -> str:
+    return f"{REASONS.get(one.name, 'The variable is forbidden here')}."

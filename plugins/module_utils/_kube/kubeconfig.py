@@ -12,11 +12,17 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+
+INLINE = "kubeconfig (given as a dictionary)"
+SECRET_FIELDS = frozenset(
+    {"token", "password", "client-key-data", "access-token", "refresh-token", "id-token", "client-secret"}
+)
+"""Fields of a user's entry that are credentials, those of the former login services included."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,10 @@ class Kubeconfig:
     client_key_data: bytes | None = field(repr=False)
     plugin: str | None
     """The program or service that hands out the credentials, when the file does not hold them."""
+    impersonate_user: str | None = None
+    impersonate_groups: tuple[str, ...] = ()
+    document: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The whole configuration when it was given as a dictionary, not as a file."""
 
     @property
     def needs_library(self) -> bool:
@@ -62,12 +72,17 @@ class Kubeconfig:
         return None
 
 
-def read(paths: str, context: str | None) -> Kubeconfig:
+def read(given: str | Mapping[str, Any], context: str | None) -> Kubeconfig:
     """Read one file, or several joined by the path separator (the first to name something wins, as for kubectl).
+
+    A dictionary is taken as the content of one; relative paths in it start at the working folder.
 
     Raises BadInputError: no file, not YAML, no such context, cluster or user, a field that is not base64.
     """
-    documents = [(path, _document(path)) for path in _files(paths)]
+    if isinstance(given, Mapping):
+        paths, documents = INLINE, [("./kubeconfig", given)]
+    else:
+        paths, documents = given, [(path, _document(path)) for path in _files(given)]
     wanted = context or next((doc["current-context"] for _, doc in documents if doc.get("current-context")), None)
     if not wanted:
         raise _bad(paths, "it has no current-context", "Give the option context, or run kubectl config use-context.")
@@ -80,7 +95,25 @@ def read(paths: str, context: str | None) -> Kubeconfig:
     if cluster_at is None or not cluster_at[1].get("server"):
         raise _bad(where, f"context {wanted} names no cluster with a server", "Complete the file's clusters.")
     user_at = _named(documents, "users", "user", str(parts.get("user"))) or (where, {})
-    return _kubeconfig(paths, str(wanted), cluster_at, user_at)
+    found = _kubeconfig(paths, str(wanted), cluster_at, user_at)
+    return replace(found, document=given) if isinstance(given, Mapping) else found
+
+
+def secrets_of(document: object) -> tuple[str, ...]:
+    """Every credential in a kubeconfig that was given as a dictionary, so that it can be masked."""
+    found: list[str] = []
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            if key in SECRET_FIELDS and isinstance(value, str):
+                found.append(value)
+            elif key == "env" and isinstance(value, list):  # of a program that hands out credentials
+                found += [str(one["value"]) for one in value if isinstance(one, Mapping) and one.get("value")]
+            else:
+                found += secrets_of(value)
+    elif isinstance(document, list):
+        for one in document:
+            found += secrets_of(one)
+    return tuple(found)
 
 
 def _kubeconfig(
@@ -112,11 +145,13 @@ def _kubeconfig(
         client_key_file=_beside(user_file, user.get("client-key")),
         client_key_data=_decoded(user_file, user, "client-key-data"),
         plugin=plugin,
+        impersonate_user=user.get("as"),
+        impersonate_groups=tuple(str(one) for one in user.get("as-groups") or ()),
     )
 
 
 def _files(paths: str) -> list[str]:
-    files = [str(Path(path).expanduser()) for path in paths.split(os.pathsep) if path]
+    files = [str(Path(os.path.expandvars(path)).expanduser()) for path in paths.split(os.pathsep) if path]
     there = [path for path in files if Path(path).is_file()]
     if not there:
         raise _bad(

@@ -21,24 +21,33 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.access import
     requirement,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.kubeconfig import Kubeconfig
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.transport import proxy_for, tls_context
 
 
-def by_library(found: Kubeconfig, params: Mapping[str, Any], protect: Protect) -> Access:
+def by_library(
+    found: Kubeconfig, params: Mapping[str, Any], protect: Protect, headers: tuple[tuple[str, str], ...] = ()
+) -> Access:
     """Load ``found`` with kubernetes.config and use the library's own connection pool."""
     try:
         from kubernetes.client.configuration import Configuration
         from kubernetes.client.rest import RESTClientObject
-        from kubernetes.config.kube_config import load_kube_config
+        from kubernetes.config.kube_config import load_kube_config, load_kube_config_from_dict
     except ImportError:
         raise requirement() from None
     settings = Configuration()
     with _quiet():
         try:
-            load_kube_config(found.source, found.context, client_configuration=settings, persist_config=False)
+            if found.document is not None:
+                load_kube_config_from_dict(dict(found.document), found.context, client_configuration=settings)
+            else:
+                load_kube_config(found.source, found.context, client_configuration=settings, persist_config=False)
         except Exception:  # the library's texts quote the user's entry of the file
             raise _no_credentials(found) from None
     if params.get("ca_cert"):
         settings.ssl_ca_cert = params["ca_cert"]
+    if params.get("tls_server_name"):
+        settings.tls_server_name = params["tls_server_name"]
+    _through_proxy(settings, found, params, protect)
     # The library's own retries would repeat a write whose answer was lost.
     settings.retries = False
     if not (_header(settings) or settings.cert_file):
@@ -48,7 +57,20 @@ def by_library(found: Kubeconfig, params: Mapping[str, Any], protect: Protect) -
         with _quiet():
             return _header(settings)
 
-    return Access(found.server, RESTClientObject(settings).pool_manager, masked(authorization, protect))
+    connections = RESTClientObject(settings).pool_manager
+    # With urllib3's own context a CA that lacks some extensions is good for every other login, and from Python 3.13 on
+    # not for this one. The library's files (CA, client certificate) are loaded into ours.
+    connections.connection_pool_kw["ssl_context"] = tls_context(settings.ssl_ca_cert, None)
+    return Access(found.server, connections, masked(authorization, protect), headers)
+
+
+def _through_proxy(settings: Any, found: Kubeconfig, params: Mapping[str, Any], protect: Protect) -> None:
+    """The options' proxy instead of the file's; a SOCKS proxy of the file is the library's own business."""
+    if (found.proxy_url or "").startswith("socks") and not params.get("proxy"):
+        return
+    through = proxy_for(found.server, params, found.proxy_url, protect)
+    settings.proxy, settings.no_proxy = (through.url, None) if through else (None, None)
+    settings.proxy_headers = dict(through.headers) if through else None
 
 
 def _header(settings: Any) -> str | None:

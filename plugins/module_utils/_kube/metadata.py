@@ -8,18 +8,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 
-def managers(metadata: Mapping[str, Any], path: Iterable[str] = ()) -> tuple[str, ...]:
-    """Field managers of the field at ``path`` (steps as in fieldsV1: ``f:data``, ``k:{"name":"x"}``), sorted.
+@dataclass(frozen=True)
+class Claim:
+    """That a manager has a part in a field.
+
+    :param whole: it owns the field's value, or a part of it. Otherwise only the entry's key is its own: somebody else
+        has changed the value since.
+    """
+
+    manager: str
+    operation: str
+    time: str | None
+    whole: bool
+
+
+def claims(metadata: Mapping[str, Any], path: Iterable[str] = ()) -> tuple[Claim, ...]:
+    """Who has a part in the field at ``path`` (steps as in fieldsV1: ``f:data``, ``k:{"name":"x"}``), as listed.
 
     The empty path gives every manager of the object. Managers of a parent or of parts of the field count too:
     an atomic list is owned as a whole, a map in parts.
     """
     steps = tuple(path)
-    found = set()
+    found = []
     for entry in metadata.get("managedFields") or ():
         node: Any = entry.get("fieldsV1") or {}
         for step in steps:
@@ -27,8 +43,26 @@ def managers(metadata: Mapping[str, Any], path: Iterable[str] = ()) -> tuple[str
             if node is None:
                 break
         if node is not None and entry.get("subresource") is None:
-            found.add(str(entry.get("manager") or "unnamed"))
-    return tuple(sorted(found))
+            keys = {".", *_keys(steps[-1])} if steps else {"."}
+            found.append(
+                Claim(
+                    str(entry.get("manager") or "unnamed"),
+                    str(entry.get("operation") or ""),
+                    entry.get("time"),
+                    whole=not node or bool(set(node) - keys),
+                )
+            )
+    return tuple(found)
+
+
+def _keys(step: str) -> set[str]:
+    """The fields that are the key of a list's entry: ``{"f:name"}`` for ``k:{"name":"x"}``."""
+    return {f"f:{name}" for name in json.loads(step[2:])} if step.startswith("k:") else set()
+
+
+def managers(metadata: Mapping[str, Any], path: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of those who have a part in the field at ``path``, sorted."""
+    return tuple(sorted({claim.manager for claim in claims(metadata, path)}))
 
 
 def written(metadata: Mapping[str, Any], fields: Iterable[str]) -> str | None:

@@ -114,14 +114,16 @@ def _config(observed: Observed, desired: Desired, wanted: ConfigMount) -> Item:
             item,
             status="blocked",
             reason="The ConfigMap is immutable and holds something else.",
-            hint="Name another ConfigMap, or delete this one: kubectl "
-            f"-n {desired.namespace} delete configmap {wanted.config_map}.",
+            hint="Delete it, and the next run creates it anew and restarts the pods: kubectl "
+            f"-n {desired.namespace} delete configmap {wanted.config_map}. Or name another one in config_map.",
         )
     if there is None:
         what = "has no such key" if state.exists else "does not exist"
         reason = f"The ConfigMap {what}, so Node.js has nothing to verify the server's certificate with."
+        reason = f"{reason} {content.origin}".rstrip()
         return replace(item, status="missing", action="update" if state.exists else "create", reason=reason)
-    return replace(item, status="drifted", action="update", reason=f"The file has another content; {BACKGROUND}.")
+    reason = f"The file has another content; {BACKGROUND}. {content.origin}".rstrip()
+    return replace(item, status="drifted", action="update", reason=reason)
 
 
 def _mount(observed: Observed, wanted: ConfigMount) -> tuple[Item, ListEdit, ListEdit]:
@@ -137,41 +139,82 @@ def _mount(observed: Observed, wanted: ConfigMount) -> tuple[Item, ListEdit, Lis
         after=f"ConfigMap {wanted.config_map} at {path}",
         owner=owner_of(observed.metadata, (*POD, "f:volumes", named(name))),
     )
-    volume = next((one for one in volumes if one.get("name") == name), None)
+    here = next((index for index, one in enumerate(volumes) if one.get("name") == name), None)
+    volume = None if here is None else volumes[here]
     at = [index for index, one in enumerate(mounts) if str(one.get("mountPath")).rstrip("/") == path]
     over = [index for index, one in enumerate(mounts) if str(one.get("mountPath")) == f"{path}/{wanted.key}"]
-    refused = _refused(volume, [mounts[index] for index in at], [mounts[index] for index in over], wanted)
+    moved = here is not None and _shows_another(observed, volumes[here], wanted)
+    mine, covering = [mounts[index] for index in at], [mounts[index] for index in over]
+    refused = _refused(None if moved else volume, mine, covering, wanted)
     if refused:
         item = replace(item, status="blocked", before=_seen(volume), reason=refused[0], hint=refused[1])
         return item, ListEdit(), ListEdit()
     # A ConfigMap is mounted read only by the kubelet whatever readOnly says, so an old mount without it stays.
-    whole = bool(at) and not mounts[at[0]].get("subPath") and not mounts[at[0]].get("subPathExpr")
-    if volume is not None and whole and not over:
+    whole = bool(mine) and not mine[0].get("subPath") and not mine[0].get("subPathExpr")
+    if volume is not None and not moved and whole and not over:
         return replace(item, before=item.after), ListEdit(), ListEdit()
-    new_volume = ListEdit(appended=({"name": name, "configMap": {"name": wanted.config_map}},))
+    new_volume = ListEdit()
+    if here is None:
+        new_volume = ListEdit(appended=({"name": name, "configMap": {"name": wanted.config_map}},))
+    elif moved:
+        source = {key: value for key, value in volumes[here]["configMap"].items() if key != "items"}
+        new_volume = ListEdit({here: {"name": name, "configMap": {**source, "name": wanted.config_map}}})
     mount = {"name": name, "mountPath": path, "readOnly": True}
-    new_mount = ListEdit(replaced={at[0]: mount}) if at else ListEdit(appended=(mount,))
+    new_mount = ListEdit({at[0]: mount}) if at else ListEdit(appended=(mount,))
     if whole:
         new_mount = ListEdit()
-    if over or (at and not whole):
-        alone = mounts[over[0] if over else at[0]]
-        item = replace(
+    return (
+        _differing(observed, item, volume, mine, covering),
+        new_volume,
+        new_mount.joined(ListEdit(removed=tuple(over))),
+    )
+
+
+def _differing(
+    observed: Observed,
+    item: Item,
+    volume: Mapping[str, Any] | None,
+    mine: list[Mapping[str, Any]],
+    covering: list[Mapping[str, Any]],
+) -> Item:
+    """The item of a mount that has to change: by subPath, of another ConfigMap, or not there."""
+    alone = next((one for one in (*covering, *mine) if one.get("subPath") or one.get("subPathExpr")), None)
+    if alone is not None or covering:
+        alone = alone or covering[0]
+        steps = in_container(observed.container_name, "f:volumeMounts", mounted(str(alone.get("mountPath"))))
+        return replace(
             item,
             status="drifted",
             action="update",
             before=f"subPath {alone.get('subPath') or alone.get('subPathExpr')} at {alone.get('mountPath')}",
             reason="It is mounted by subPath, which never sees a change of the ConfigMap.",
-            owner=owner_of(observed.metadata, in_container(observed.container_name, "f:volumeMounts", mounted(path))),
+            owner=owner_of(observed.metadata, steps),
         )
-    else:
-        item = replace(
-            item,
-            status="missing",
-            action="create",
-            before=_seen(volume),
-            reason="The directory is not mounted; Node.js starts with a warning at most and trusts nothing more.",
-        )
-    return item, ListEdit() if volume is not None else new_volume, new_mount.joined(ListEdit(removed=tuple(over)))
+    if volume is not None and mine:
+        reason = "The directory shows another ConfigMap."
+        return replace(item, status="drifted", action="update", before=_seen(volume), reason=reason)
+    return replace(
+        item,
+        status="missing",
+        action="create",
+        before=_seen(volume),
+        reason="The directory is not mounted; Node.js starts with a warning at most and trusts nothing more.",
+    )
+
+
+def _shows_another(observed: Observed, volume: Mapping[str, Any], wanted: ConfigMount) -> bool:
+    """Whether this is our volume with another ConfigMap: nothing mounts it but our container at the wanted path."""
+    source = volume.get("configMap")
+    if not source or source.get("name") == wanted.config_map:
+        return False
+    pod = observed.template["spec"]
+    users = [
+        (container.get("name"), str(mount.get("mountPath")).rstrip("/"))
+        for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ()))
+        for mount in container.get("volumeMounts") or ()
+        if mount.get("name") == wanted.volume
+    ]
+    return users == [(observed.container_name, wanted.mount_path.rstrip("/"))]
 
 
 def _refused(

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One look at everything the plan needs, with as few requests as that takes."""
+"""One look at everything the plan needs, with as few requests as that takes, also for several Deployments."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment im
     read_deployment,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import looks_secret
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import explicit, referenced, same
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.helm_release import with_drift_detection
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import written
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.needed import needed_sources
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import pods_needed
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import (
     ConfigMount,
     Desired,
     SourceKind,
-    SourceName,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._tls import Probe, examine_pem, probe_url
+from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_pin import trust
 
 Protect = Callable[[Iterable[str | None]], None]
 
 
 class Look:
-    """Reads each object once. Values of Secrets are masked before anything else is done with them."""
+    """Reads each object once, whoever asks. Values of Secrets are masked before anything else is done with them."""
 
-    def __init__(self, client: KubeClient, desired: Desired, protect: Protect) -> None:
+    def __init__(self, client: KubeClient, protect: Protect) -> None:
         self._client = client
-        self._desired = desired
         self._protect = protect
         self._sources: dict[tuple[str, SourceKind, str], Source] = {}
         self._config_maps: dict[tuple[str, str], ConfigMapState] = {}
         self._probes: dict[tuple[str, str], Probe] = {}
 
-    def observe(self, deployment: Mapping[str, Any] | None = None) -> Observed:
+    def observe(self, desired: Desired, deployment: Mapping[str, Any] | None = None) -> Observed:
         """Look at the Deployment (unless it is given) and at what it refers to, as far as the plan depends on it."""
-        desired = self._desired
         found = deployment or read_deployment(self._client, desired.namespace, desired.deployment)
+        found = with_drift_detection(self._client, found)
         observed = Observed(found, container_index(found, desired.container))
         plain = [(str(entry.get("name")), str(entry.get("value") or "")) for entry in observed.env]
         plain += [(variable.name, variable.value or "") for variable in desired.env]
@@ -62,14 +62,21 @@ class Look:
         config_maps = {
             wanted.config_map: self._config_map(namespace, wanted.config_map) for wanted in desired.config_mounts
         }
-        contents = {wanted.volume: self._content(wanted) for wanted in desired.config_mounts}
+        contents = {
+            wanted.volume: self._content(wanted, config_maps[wanted.config_map]) for wanted in desired.config_mounts
+        }
         observed = replace(observed, sources=sources, config_maps=config_maps, contents=contents)
-        return replace(observed, pods=self.pods(observed)) if pods_needed(observed, desired) else observed
+        return self.with_pods(observed) if pods_needed(observed, desired) else observed
 
-    def pods(self, observed: Observed) -> tuple[Mapping[str, Any], ...]:
-        """The Deployment's pods, by its selector."""
+    def with_pods(self, observed: Observed) -> Observed:
+        """The same with the Deployment's pods, by its selector, or with the reason why they could not be listed."""
         selector = observed.deployment["spec"].get("selector") or {}
-        return tuple(self._client.list(core(self._desired.namespace, "pods"), label_selector=label_selector(selector)))
+        namespace = str(observed.metadata.get("namespace"))
+        try:
+            found = self._client.list(core(namespace, "pods"), label_selector=label_selector(selector))
+        except Denied as error:
+            return replace(observed, pods=None, pods_problem=f"{error.address}: {error.answered}")
+        return replace(observed, pods=tuple(found))
 
     def _source(self, namespace: str, kind: SourceKind, name: str) -> Source:
         key = (namespace, kind, name)
@@ -94,7 +101,7 @@ class Look:
             self._config_maps[key] = config_map_state(found)
         return self._config_maps[key]
 
-    def _content(self, wanted: ConfigMount) -> Content:
+    def _content(self, wanted: ConfigMount, existing: ConfigMapState) -> Content:
         text = wanted.content
         if wanted.content_from is not None:
             namespace, kind, name, key = wanted.content_from
@@ -108,7 +115,9 @@ class Look:
                 return Content(None, reason, "Create it first.")
             text = source.values[key]
         if text is None:
-            return Content(None, "No content was given.", "Give content, content_file or content_from.")
+            there = existing.data.get(wanted.key) if existing.exists else None
+            found = trust(there, wanted.verify_url, wanted.pin, timeout=self._client.timeout)
+            return Content(found.text, found.problem, found.remedy, found.probe, found.origin)
         if examine_pem(text) == "pem_private_key":
             self._protect([text])
             probe = Probe(wanted.verify_url or "(no server)", "pem_private_key")
@@ -120,40 +129,6 @@ class Look:
         if key not in self._probes:
             self._probes[key] = probe_url(url, text, timeout=self._client.timeout)
         return self._probes[key]
-
-
-def needed_sources(observed: Observed, desired: Desired) -> tuple[SourceName, ...]:
-    """Which Secrets and ConfigMaps have to be read, each once.
-
-    Those of ``restart_for``; the sources of ``envFrom`` that could bring a managed variable which ``env`` does not
-    set; what a reference to be added names, because a container with a reference to nothing does not start.
-    """
-    needed: dict[SourceName, None] = {("secret", one.secret): None for one in desired.restart_for}
-    wanted_names = {variable.name for variable in desired.env}
-    arriving = []
-    for variable in desired.env:
-        at = explicit(observed.env, variable.name)
-        if variable.source is None and not at:
-            arriving.append(variable.name)
-        if variable.source is not None and not (at and same(observed.env[at[-1]], variable)):
-            needed[variable.source] = None
-    for one in desired.forbidden:
-        if one.name in wanted_names:
-            continue
-        if one.in_env_from:
-            arriving.append(one.name)
-        at = explicit(observed.env, one.name)
-        target = referenced(observed.env[at[-1]]) if at else None
-        if target is not None and one.value is not None:
-            needed[target[0]] = None
-    for source in observed.env_from:
-        if any(name.startswith(source.prefix) for name in arriving):
-            needed[source.source] = None
-    have = {source.source for source in observed.env_from}
-    for wanted in desired.env_from:
-        if wanted.source not in have and not wanted.optional:
-            needed[wanted.source] = None
-    return tuple(needed)
 
 
 def config_map_state(found: Mapping[str, Any] | None) -> ConfigMapState:

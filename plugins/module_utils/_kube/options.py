@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.foreign import policy_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.node_options import NODE_OPTIONS
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import (
     ConfigMount,
     Desired,
@@ -23,6 +25,32 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import
     SourceKind,
     Variable,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_pin import normalised
+
+
+def wishes(params: Mapping[str, Any]) -> Desired | tuple[Desired, ...]:
+    """What is wanted of the one Deployment, or of each of the list ``deployments``.
+
+    Raises BadInputError as :func:`desired`, and when the same container of the same Deployment is listed twice.
+    """
+    listed = params.get("deployments")
+    if not listed:
+        if not params.get("deployment"):
+            raise _bad("deployments", "the list is empty", "Name at least one Deployment.")
+        return desired(params)
+    each = [
+        {
+            **params,
+            "deployment": one["name"],
+            "container": one.get("container") or params.get("container"),
+            "namespace": one.get("namespace") or params["namespace"],
+        }
+        for one in listed
+    ]
+    _refuse_twice(
+        "deployments", (f"{one['namespace']}/{one['deployment']} {one['container'] or ''}".rstrip() for one in each)
+    )
+    return tuple(desired(one) for one in each)
 
 
 def desired(params: Mapping[str, Any]) -> Desired:
@@ -39,6 +67,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
         restart_for=tuple(
             RestartFor(one["secret"], bool(one.get("will_change"))) for one in params.get("restart_for") or ()
         ),
+        on_foreign_owner=policy_of(params.get("on_foreign_owner")),
         wait=bool(params.get("wait", True)),
         wait_timeout=params.get("wait_timeout"),
     )
@@ -63,7 +92,8 @@ def _variable(one: Mapping[str, Any]) -> Variable:
     for kind, option in _kinds("secret_key_ref", "config_map_key_ref"):
         reference = one.get(option)
         if reference:
-            return Variable(name, source=(kind, reference["name"]), key=reference["key"])
+            optional = bool(reference.get("optional"))
+            return Variable(name, source=(kind, reference["name"]), key=reference["key"], optional=optional)
     return Variable(name, value=one.get("value") or "")
 
 
@@ -74,7 +104,12 @@ def _env_from(one: Mapping[str, Any]) -> EnvFrom:
 
 def _forbidden(one: Mapping[str, Any]) -> Forbidden:
     looked_into = one.get("in_env_from")
-    return Forbidden(one["name"], one.get("value"), True if looked_into is None else bool(looked_into))
+    flags = tuple(one.get("flags") or ())
+    if flags and one["name"] != NODE_OPTIONS:
+        raise _bad("forbidden", f"flags are given for {one['name']}", f"Only {NODE_OPTIONS} is looked into for flags.")
+    if flags and one.get("value") is not None:
+        raise _bad("forbidden", "both value and flags are given", "Give one of the two.")
+    return Forbidden(one["name"], one.get("value"), True if looked_into is None else bool(looked_into), flags)
 
 
 def _mount(one: Mapping[str, Any], namespace: str) -> ConfigMount:
@@ -92,7 +127,11 @@ def _mount(one: Mapping[str, Any], namespace: str) -> ConfigMount:
     url = one.get("verify_url") or None
     if url is not None and not url.startswith("https://"):
         raise _bad("config_mounts", f"verify_url {url} is not an https URL", "Give the address as the backend gets it.")
-    return ConfigMount(one["volume"], one["config_map"], one["key"], path, content, taken_from, url)
+    pin = normalised(one["pin_sha256"]) if one.get("pin_sha256") else None
+    if one.get("pin_sha256") and (pin is None or url is None):
+        what = "it needs verify_url, the server that shows the certificate" if pin else "it is no SHA-256 fingerprint"
+        raise _bad("pin_sha256", what, "Give what openssl x509 -noout -fingerprint -sha256 -in ca.pem prints.")
+    return ConfigMount(one["volume"], one["config_map"], one["key"], path, content, taken_from, url, pin)
 
 
 def _file(path: str) -> str:

@@ -4,54 +4,126 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Who else writes a field of an object, and whether our change of it will survive."""
+"""Who else writes a field of an object, since when, and whether our change of it will survive."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Owner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import FIELD_MANAGER
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import managers
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import claims
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.tools import tool_of
 
-# Marks as their projects' documentation gives them; the managers are the names they write with.
-MARKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    (
-        "Argo CD",
-        "annotations",
-        "argocd.argoproj.io/tracking-id",
-        ("argocd-controller", "argocd-application-controller"),
-    ),
-    ("Flux", "labels", "kustomize.toolkit.fluxcd.io/name", ("kustomize-controller",)),
-    ("Flux", "labels", "helm.toolkit.fluxcd.io/name", ("helm-controller",)),
-    ("Helm", "annotations", "meta.helm.sh/release-name", ("helm", "Helm")),
-)
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""What client-side apply (Argo CD's default, kubectl's) was last given: it holds the declared values themselves."""
+NOTHING = object()
 
 
 def owner_of(metadata: Mapping[str, Any], path: tuple[str, ...] = ()) -> Owner:
-    """Owner of the field at ``path`` (steps of fieldsV1; empty: the object).
+    """Owner of the field at ``path`` (steps of fieldsV1; empty: the object), if the field were changed.
 
-    ``revert_risk``: certain if a GitOps tool that marks the object also declared the field (it writes the declared
-    value back); possible if it marks the object and did not declare the field; unknown where the server keeps no
-    managedFields; none otherwise.
+    ``revert_risk``: certain if the tool that marks the object also owns the value that is there (it writes that back);
+    possible if it marks the object and does not declare the field, or declares it and somebody else has changed the
+    value since; unknown where the server keeps no managedFields; none otherwise. :mod:`foreign` knows more: what is
+    wanted.
     """
-    writers = managers(metadata, path)
-    others = tuple(name for name in writers if name != FIELD_MANAGER)
-    tool, names = _tool(metadata)
+    found = claims(metadata, path)
+    since = max((claim.time for claim in found if claim.whole and claim.time), default=None)
+    names = tuple(sorted({claim.manager for claim in found}))
+    where = shown_path(path) or None
+    tool = tool_of(metadata)
     if tool is None:
-        return Owner(managers=writers)
-    if not metadata.get("managedFields"):
-        return Owner(managers=(), gitops=tool, revert_risk="unknown")
-    declared = any(name in names for name in others)
-    return Owner(managers=writers, gitops=tool, revert_risk="certain" if declared else "possible")
+        return Owner(managers=names, path=where, since=since)
+    given = declared_value(metadata, path)
+    if not metadata.get("managedFields") and given is NOTHING:
+        return Owner(gitops=tool.name, revert_risk="unknown", source=tool.source, path=where)
+    theirs = [claim for claim in found if claim.manager in tool.managers and claim.manager != FIELD_MANAGER]
+    whole = any(claim.whole for claim in theirs)
+    return Owner(
+        managers=names,
+        gitops=tool.name,
+        revert_risk="none" if tool.hands_off else "certain" if whole else "possible",
+        source=tool.source,
+        declared=_declared(metadata, bool(theirs) or given is not NOTHING, there=bool(found)),
+        path=where,
+        since=since,
+    )
 
 
-def _tool(metadata: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-    for tool, place, key, names in MARKS:
-        if key in (metadata.get(place) or {}):
-            return tool, names
-    return None, ()
+def _declared(metadata: Mapping[str, Any], declares: bool, *, there: bool) -> bool | None:
+    """A field that is not there belongs to nobody, so only what was last applied tells whether it was declared."""
+    return declares if declares or there or LAST_APPLIED in (metadata.get("annotations") or {}) else None
+
+
+def owns_value(metadata: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether the tool that marks the object owns the value that is there: it is what the tool wants."""
+    tool = tool_of(metadata)
+    return tool is not None and any(one.whole and one.manager in tool.managers for one in claims(metadata, path))
+
+
+def declared_value(metadata: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What the object's source says of the field, or NOTHING where it does not, or nobody can tell."""
+    text = (metadata.get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        given = json.loads(text) if text else None
+    except ValueError:
+        given = None
+    return value_at(given, path) if isinstance(given, dict) and path else NOTHING
+
+
+def value_at(item: Any, path: Iterable[str]) -> Any:
+    """The value at the steps of a fieldsV1 path, or NOTHING. Of entries with the same key the last one counts."""
+    for step in path:
+        if step.startswith("f:"):
+            item = item.get(step[2:], NOTHING) if isinstance(item, Mapping) else NOTHING
+        else:
+            key = json.loads(step[2:])
+            entries = item if isinstance(item, list) else []
+            found = [one for one in entries if all(one.get(name) == value for name, value in key.items())]
+            item = found[-1] if found else NOTHING
+        if item is NOTHING:
+            return NOTHING
+    return item
+
+
+def includes(whole: Any, part: Any) -> bool:
+    """Whether everything ``part`` says is so in ``whole``, which may hold the server's defaults beside it."""
+    if isinstance(part, Mapping):
+        return isinstance(whole, Mapping) and all(includes(whole.get(key), value) for key, value in part.items())
+    if isinstance(part, list):
+        return isinstance(whole, list) and len(whole) == len(part) and all(map(includes, whole, part))
+    return bool(whole == part)
+
+
+def shown_path(path: Iterable[str]) -> str:
+    """``.spec.containers[name="web"].env[name="A"]``; keys that are not plain words are quoted: ``.data["ca.crt"]``."""
+    shown = ""
+    for step in path:
+        if step.startswith("k:"):
+            pairs = json.loads(step[2:]).items()
+            shown += "[" + ",".join(f"{name}={json.dumps(value)}" for name, value in pairs) + "]"
+        else:
+            plain = re.fullmatch(r"[A-Za-z0-9_-]+", step[2:])
+            shown += f".{step[2:]}" if plain else f"[{json.dumps(step[2:])}]"
+    return shown
+
+
+def steps_of(shown: str) -> tuple[str, ...]:
+    """The inverse of :func:`shown_path`."""
+    steps = []
+    for word, quoted, key in re.findall(
+        r'\.([A-Za-z0-9_-]+)|\[("(?:[^"\\]|\\.)*")\]|\[(\w+="(?:[^"\\]|\\.)*")\]', shown
+    ):
+        if key:
+            name, _, value = key.partition("=")
+            steps.append("k:" + json.dumps({name: json.loads(value)}, separators=(",", ":")))
+        else:
+            steps.append(f"f:{json.loads(quoted) if quoted else word}")
+    return tuple(steps)
 
 
 TEMPLATE = ("f:spec", "f:template")

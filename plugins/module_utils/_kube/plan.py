@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment im
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import CHECK, plan_absent, plan_wanted
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env_from import plan_env_from
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.forbidden import plan_forbidden
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.foreign import Subject, judged, subjects_of
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch import (
     ListEdit,
     Operation,
@@ -25,7 +26,15 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch im
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch import replace as replace_value
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.mounts import plan_mounts
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import marks, plan_restart
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.patched import patched
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.references import plan_references
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.reloader import Stage
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import (
+    marks,
+    older_than_files,
+    older_than_marked,
+    plan_restart,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired
 
@@ -40,6 +49,10 @@ class Plan:
     items: tuple[Item, ...]
     patch: tuple[Operation, ...] = ()
     contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    wish: tuple[Operation, ...] = ()
+    """What the Deployment lacks, whether or not it may be written now: the patch without its tests of identity."""
+    awaits_reloader: bool = False
+    """The pods are to be restarted, and nothing but that is to be done, and Reloader does that by itself."""
 
     @property
     def refusals(self) -> tuple[Item, ...]:
@@ -47,11 +60,12 @@ class Plan:
         return tuple(item for item in self.items if item.status == "blocked" and item.id != ROLLOUT)
 
 
-def plan(observed: Observed, desired: Desired, *, written: Iterable[str] = ()) -> Plan:
+def plan(observed: Observed, desired: Desired, *, written: Iterable[str] = (), stage: Stage = "await") -> Plan:
     """Compare. Pure: nothing is read or written here.
 
     :param written: ConfigMaps that this run has written already, in a try whose patch then lost a race. Pods may have
         started with what they held before.
+    :param stage: how far it is with a restart that Reloader does by itself.
 
     If any item is blocked, nothing at all may be written: a Deployment that is half as wanted would roll out for
     nothing. The other items keep their status, lose their action, and name what they wait for.
@@ -63,23 +77,48 @@ def plan(observed: Observed, desired: Desired, *, written: Iterable[str] = ()) -
     mounts = plan_mounts(observed, desired)
     gone = sorted({*removed, *cleansed.removed} - set(cleansed.replaced))
     env = env.joined(ListEdit(cleansed.replaced, tuple(gone), cleansed.appended))
+    wanted, env = plan_references(observed, desired, wanted, env)
     operations = _operations(observed, env, env_from, mounts.volumes, mounts.mounts)
     items = [*wanted, *absent, *forbidden, *sources, *mounts.items]
     if desired.restart_for or desired.config_mounts:
         writing = {*mounts.contents, *written}
-        restart = plan_restart(observed, desired, writing=writing, template_changes=bool(operations))
+        restart = plan_restart(observed, desired, writing=writing, template_changes=bool(operations), stage=stage)
         items.append(restart)
-        if restart.action == "restart" or operations:
-            operations += _mark(observed, marks(observed, desired, writing=bool(writing)))
+        ours = plan_restart(observed, desired, writing=writing, template_changes=bool(operations), stage="done")
+        if operations or ours.action == "restart" or (restart.action == "restart" and stage == "insist"):
+            anew = bool(writing) or bool(older_than_files(observed, desired))
+            secrets_anew = bool(older_than_marked(observed, desired))
+            new_marks = marks(observed, desired, anew=anew, secrets_anew=secrets_anew, insist=stage == "insist")
+            operations += _mark(observed, new_marks)
     precondition = {
         "uid": observed.metadata.get("uid"),
         "generation": observed.metadata.get("generation"),
     }
     items = [replace(item, precondition=item.precondition or precondition) for item in items]
     items.append(_rollout(observed))
-    if observed.paused and operations:
+    items = judged(items, _subjects(items, observed, operations, mounts.contents), desired.on_foreign_owner)
+    if observed.paused and (operations or any(item.action == "restart" for item in items)):
         items = [_paused(item) for item in items]
-    return _settled(items, [*_exactly(observed), *operations] if operations else [], mounts.contents)
+    made = _settled(items, [*_exactly(observed), *operations] if operations else [], mounts.contents)
+    restarting = any(item.id == RESTART and item.action == "restart" for item in made.items)
+    return replace(made, wish=tuple(operations), awaits_reloader=restarting and not operations)
+
+
+def _subjects(
+    items: Sequence[Item],
+    observed: Observed,
+    operations: Sequence[Operation],
+    contents: Mapping[str, Mapping[str, str]],
+) -> dict[str, Subject]:
+    """The objects that the items are about, before and after."""
+    maps = {
+        name: Subject(
+            {"metadata": state.metadata, "data": dict(state.data)},
+            {"data": {**state.data, **contents.get(name, {})}},
+        )
+        for name, state in observed.config_maps.items()
+    }
+    return subjects_of(items, Subject(observed.deployment, patched(observed.deployment, operations)), maps)
 
 
 def _settled(items: list[Item], patch: list[Operation], contents: Mapping[str, Mapping[str, str]]) -> Plan:

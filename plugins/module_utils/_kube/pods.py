@@ -44,14 +44,19 @@ def summary(pods: Iterable[Pod]) -> list[dict[str, Any]]:
 
 
 def why_not_ready(pods: Iterable[Pod]) -> tuple[str, ...]:
-    """Sentences for a person, one a container or pod that is not ready."""
-    sentences = []
-    for pod in summary(pods):
-        for one in pod["waiting"]:
+    """Sentences for a person, one a container or pod that is not ready, and one a pod that cannot go."""
+    found, sentences = tuple(pods), []
+    for pod in summary(found):
+        reasons = [one for one in pod["waiting"] if one["reason"] != "PodInitializing"] or pod["waiting"]
+        for one in reasons:
             message = f": {one['message']}" if one["message"] else ""
             sentences.append(f"pod {pod['name']} container {one['container']}: {one['reason']}{message}")
         if not pod["ready"] and not pod["waiting"]:
             sentences.append(f"pod {pod['name']} ({pod['phase']}) runs but is not ready")
+    for metadata in (pod["metadata"] for pod in found):
+        if metadata.get("deletionTimestamp") and metadata.get("finalizers"):
+            held = ", ".join(metadata["finalizers"])
+            sentences.append(f"pod {metadata.get('name')} is being deleted and held by its finalizers ({held})")
     return tuple(sentences)
 
 
@@ -60,11 +65,15 @@ def started_before(pods: Iterable[Pod], container: str, written: str) -> tuple[s
 
     The environment is read when a container starts, so the container's own start counts, not the pod's. Both times
     have whole seconds; the same second counts as after, because a write precedes the start it caused. A container
-    that does not run yet will read what is there then.
+    that does not run yet will read what is there then. The start is told by the node's clock and the write by the API
+    server's: a pod that was created after the write is newer, whatever the node's clock says.
     """
     limit = _time(written)
     older = []
     for pod in live(pods):
+        made = pod["metadata"].get("creationTimestamp")
+        if made and _time(made) >= limit:
+            continue
         for status in (pod.get("status") or {}).get("containerStatuses") or ():
             running = (status.get("state") or {}).get("running")
             if status.get("name") == container and running and _time(running["startedAt"]) < limit:

@@ -22,7 +22,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import Resource
 
-DOING = {"get": "reading", "list": "listing", "create": "creating", "patch": "changing"}
+DOING = {"get": "reading", "list": "listing", "create": "creating", "patch": "changing", "update": "changing"}
 POLICY = re.compile(
     r"admission webhook \"|ValidatingAdmissionPolicy '|violates PodSecurity|exceeded quota|denied the request"
 )

@@ -19,13 +19,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Status
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import FIELD_MANAGER
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import ConfigMapState, Observed
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import CHECK
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import claims
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.mounts import BACKGROUND, checksum
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.owners import TEMPLATE, owner_of
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import started_before
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.reloader import Stage, acted_since, watched
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import DATA_WRITTEN, SecretState
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired, SourceName
 
 RESTART_FOR = "amazon.keybuzz.io/restart-for"
 CONFIG_CHECKSUM = "amazon.keybuzz.io/config-checksum"
@@ -38,8 +41,9 @@ CHECKSUM_KEY = "amazon.keybuzz.io/checksum-key"
 def mark(secrets: Sequence[SecretState]) -> str:
     """The value of the annotation ``restart-for``: one part a Secret, by name.
 
-    With a key: HMAC-SHA256 over the data. Without one: uid and time of the last write of the data, so that nothing
-    in the mark is derived from them.
+    With a key: HMAC-SHA256 over the data and the time this collection noted with its last write of them, because the
+    same data may have been away in between, and pods may have started then. Without a key: uid and time of the last
+    write of the data, so that nothing in the mark is derived from them.
     """
     return ",".join(f"{state.name}:{_mark(state)}" for state in sorted(secrets, key=lambda one: one.name))
 
@@ -47,50 +51,75 @@ def mark(secrets: Sequence[SecretState]) -> str:
 def _mark(state: SecretState) -> str:
     key = state.annotations.get(CHECKSUM_KEY)
     if key:
-        data = json.dumps(dict(state.encoded), sort_keys=True).encode()
-        return f"hmac-{hmac.new(key.encode(), data, hashlib.sha256).hexdigest()[:32]}"
+        data = json.dumps(dict(state.encoded), sort_keys=True) + state.annotations.get(DATA_WRITTEN, "")
+        return f"hmac-{hmac.new(key.encode(), data.encode(), hashlib.sha256).hexdigest()[:32]}"
     written = hashlib.sha256(f"{state.uid} {state.data_written}".encode()).hexdigest()
     return f"written-{written[:32]}"
 
 
-def marks(observed: Observed, desired: Desired, *, writing: bool = False) -> dict[str, str]:
+def marks(
+    observed: Observed, desired: Desired, *, anew: bool = False, secrets_anew: bool = False, insist: bool = False
+) -> dict[str, str]:
     """The annotations that the pod template should carry after a change of it, as far as they can be known.
 
-    :param writing: the run writes a ConfigMap. Pods may have started with what it held until now, so the mark has to
-        change even if it already stands for the wanted content.
+    :param anew: pods may have started with what the ConfigMap held before, because this run writes it or because they
+        are older than its last write. The mark has to change even if it stands for the wanted content already.
+    :param secrets_anew: the same of a Secret.
+    :param insist: also for what Reloader watches. Otherwise that is left to it, and no mark stands for it.
     """
     found: dict[str, str] = {}
+    theirs = frozenset() if insist else watched(observed)
     states = _secrets(observed, desired)
-    if states is not None and states:
-        found[RESTART_FOR] = mark(states)
+    if states is not None:
+        states = [state for state in states if ("secret", state.name) not in theirs]
+    if states:
+        found[RESTART_FOR] = _anew(mark(states), observed.annotations.get(RESTART_FOR), secrets_anew)
     contents = checksum(observed, desired)
-    if contents:
-        again = writing and observed.annotations.get(CONFIG_CHECKSUM) == contents
-        found[CONFIG_CHECKSUM] = f"{contents}{AGAIN}" if again else contents
+    if contents and not any(("config_map", mount.config_map) in theirs for mount in desired.config_mounts):
+        found[CONFIG_CHECKSUM] = _anew(contents, observed.annotations.get(CONFIG_CHECKSUM), anew)
     return found
 
 
+def _anew(value: str, there: str | None, anew: bool) -> str:
+    return f"{value}{AGAIN}" if anew and there == value else value
+
+
 def pods_needed(observed: Observed, desired: Desired) -> bool:
-    """Whether the pods' ages decide: an annotation that would tell is absent, and the data are not older than the
-    Deployment itself, hence than every pod of it.
+    """Whether the pods' ages decide, and the data are not older than the Deployment itself, hence than every pod.
+
+    For a Secret while the annotation that would tell is absent, or where somebody else has written its data. For a
+    mounted ConfigMap also where the annotation stands for its content: a run that was killed between writing the
+    ConfigMap and patching the Deployment leaves a mark that matches again, and pods that read what was there before.
     """
     absent = set(marks(observed, desired)) - set(observed.annotations)
     times: list[str | None] = []
-    if RESTART_FOR in absent:
-        times += [state.data_written for state in _secrets(observed, desired) or ()]
-    if CONFIG_CHECKSUM in absent:
-        maps = (observed.config_maps.get(wanted.config_map) for wanted in desired.config_mounts)
-        times += [state.data_written for state in maps if state is not None and state.exists]
+    theirs = watched(observed)
+    times += [
+        state.data_written if RESTART_FOR in absent or ("secret", state.name) in theirs else _by_others(state)
+        for state in _secrets(observed, desired) or ()
+    ]
+    if checksum(observed, desired):
+        times += [state.data_written for _, state in _mounted(observed, desired)]
     made = str(observed.metadata.get("creationTimestamp") or "")
     return any(time is not None and time > made for time in times)
 
 
-def plan_restart(observed: Observed, desired: Desired, *, writing: Collection[str], template_changes: bool) -> Item:
+def plan_restart(
+    observed: Observed,
+    desired: Desired,
+    *,
+    writing: Collection[str],
+    template_changes: bool,
+    stage: Stage = "await",
+) -> Item:
     """The item ``backend_access/restart``.
 
     :param writing: ConfigMaps that the same run writes or has written.
     :param template_changes: the pod template changes anyway, and with it every pod.
+    :param stage: how far it is with what Reloader watches; once that is done, such an object is no reason any more.
     """
+    done = watched(observed) if stage == "done" else frozenset()
+    writing = [name for name in writing if ("config_map", name) not in done]
     item = Item(
         id=f"{CHECK}/restart",
         address=observed.address,
@@ -104,11 +133,14 @@ def plan_restart(observed: Observed, desired: Desired, *, writing: Collection[st
     unread = _unread(observed, desired)
     if unread:
         return replace(item, status=unread[0], before="unknown", reason=unread[1], hint=unread[2])
-    reasons = _secret_reasons(observed, desired)
+    reasons = _secret_reasons(observed, desired, done)
     if writing and not template_changes:
         reasons.append(f"the content of ConfigMap {', '.join(sorted(writing))} changes, and {BACKGROUND}")
     elif not writing:
-        reasons += _content_reasons(observed, desired)
+        reasons += _content_reasons(observed, desired, done)
+    if not reasons and observed.pods_problem and not template_changes:
+        reason = f"Whether the pods are older than the data they read is unknown: {observed.pods_problem}."
+        return replace(item, status="unknown", before="unknown", reason=reason, hint="Allow list on pods.")
     if not reasons:
         return item
     return replace(
@@ -116,11 +148,22 @@ def plan_restart(observed: Observed, desired: Desired, *, writing: Collection[st
         status="stale",
         action="restart",
         before="outdated",
-        reason=f"The pods run with outdated data: {'; '.join(reasons)}.",
+        reason=f"The pods run with outdated data: {'; '.join(reasons)}.{_whose(observed, desired, stage)}",
     )
 
 
-def _secret_reasons(observed: Observed, desired: Desired) -> list[str]:
+def _whose(observed: Observed, desired: Desired, stage: Stage) -> str:
+    """A word on Reloader, if the restart is its business."""
+    wanted: set[SourceName] = {("secret", one.secret) for one in desired.restart_for}
+    wanted |= {("config_map", mount.config_map) for mount in desired.config_mounts}
+    if not wanted & watched(observed):
+        return ""
+    if stage == "insist":
+        return " Reloader is asked to restart them by its annotations and did not, so they are restarted here."
+    return " Reloader is asked to restart them by its annotations, so it is waited for first."
+
+
+def _secret_reasons(observed: Observed, desired: Desired, done: Collection[SourceName]) -> list[str]:
     reasons = [
         f"Secret {one.secret} will be written, and the environment is read when a container starts"
         for one in desired.restart_for
@@ -129,38 +172,89 @@ def _secret_reasons(observed: Observed, desired: Desired) -> list[str]:
     states = _secrets(observed, desired)
     if reasons or not states:
         return reasons
+    theirs = [state for state in states if ("secret", state.name) in watched(observed)]
+    ours = [state for state in states if state not in theirs]
     there = observed.annotations.get(RESTART_FOR)
-    if there is not None:
-        return [] if there == mark(states) else [f"{_names(states)} changed since the pod template was marked"]
-    for state in states:
-        older = _older(observed, state.data_written)
+    if there is not None and ours:
+        there = there.removesuffix(AGAIN)
+        marked = there == mark(ours) if not theirs else {*mark(ours).split(",")} <= {*there.split(",")}
+        changed = [f"{_names(ours)} changed since the pod template was marked"]
+        reasons += older_than_marked(observed, desired) if marked else changed
+        ours = []
+    for state in (*ours, *theirs):
+        if ("secret", state.name) in done or (
+            state in theirs and acted_since(observed, ("secret", state.name), state.data_written)
+        ):
+            continue
+        older = _older(observed, state.data_written, RESTART_FOR)
         if older:
             reasons.append(f"Secret {state.name} was written at {state.data_written}, after {', '.join(older)} started")
     return reasons
 
 
-def _content_reasons(observed: Observed, desired: Desired) -> list[str]:
+def older_than_marked(observed: Observed, desired: Desired) -> list[str]:
+    """Which Secrets somebody else has written after pods of the template as it stands had started.
+
+    Asked where the mark stands for the data: they may have put back what was there when the template was marked, and
+    pods may have started in between. Our own writes change the mark (and our notes on the Secret move the time of its
+    last write without any), so only those of others count.
+    """
+    reasons = []
+    for state in _secrets(observed, desired) or ():
+        if RESTART_FOR not in observed.annotations or ("secret", state.name) in watched(observed):
+            continue
+        time = _by_others(state)
+        older = _older(observed, time, RESTART_FOR)
+        if older:
+            reasons.append(f"Secret {state.name} was written at {time}, after {', '.join(older)} started")
+    return reasons
+
+
+def _by_others(state: SecretState) -> str | None:
+    """When somebody else last wrote a value of the Secret that stands there still."""
+    found = claims(state.metadata, ("f:data",))
+    return max((one.time for one in found if one.whole and one.manager != FIELD_MANAGER and one.time), default=None)
+
+
+def _content_reasons(observed: Observed, desired: Desired, done: Collection[SourceName]) -> list[str]:
     contents = checksum(observed, desired)
     if contents is None:
         return []
     there = observed.annotations.get(CONFIG_CHECKSUM)
-    if there is not None:
-        there = there.removesuffix(AGAIN)
-        changed = f"the mounted files changed since the pod template was marked; {BACKGROUND}"
-        return [] if there == contents else [changed]
+    theirs = any(("config_map", name) in watched(observed) for name, _ in _mounted(observed, desired))
+    if there is not None and there.removesuffix(AGAIN) != contents and not theirs:
+        return [f"the mounted files changed since the pod template was marked; {BACKGROUND}"]
+    return older_than_files(observed, desired, done)
+
+
+def older_than_files(observed: Observed, desired: Desired, done: Collection[SourceName] = ()) -> list[str]:
+    """Which mounted ConfigMaps were written after pods of the template as it stands had started."""
     reasons = []
-    for wanted in desired.config_mounts:
-        state = observed.config_maps.get(wanted.config_map)
-        older = _older(observed, state.data_written if state else None)
+    theirs = watched(observed)
+    for name, state in _mounted(observed, desired):
+        source: SourceName = ("config_map", name)
+        if source in done or (source in theirs and acted_since(observed, source, state.data_written)):
+            continue
+        older = _older(observed, state.data_written, CONFIG_CHECKSUM)
         if older:
-            reasons.append(f"ConfigMap {wanted.config_map} was written after {', '.join(older)} started; {BACKGROUND}")
+            reasons.append(f"ConfigMap {name} was written after {', '.join(older)} started; {BACKGROUND}")
     return reasons
 
 
-def _older(observed: Observed, written: str | None) -> tuple[str, ...]:
+def _mounted(observed: Observed, desired: Desired) -> list[tuple[str, ConfigMapState]]:
+    """The ConfigMaps of the wanted mounts that are there, each once."""
+    names = dict.fromkeys(wanted.config_map for wanted in desired.config_mounts)
+    found = [(name, observed.config_maps.get(name)) for name in names]
+    return [(name, state) for name, state in found if state is not None and state.exists]
+
+
+def _older(observed: Observed, written: str | None, annotation: str) -> tuple[str, ...]:
+    """Pods that started before, without those of an older template: a rollout is replacing them already."""
     if written is None or observed.pods is None:
         return ()
-    return started_before(observed.pods, observed.container_name, written)
+    mark_now = observed.annotations.get(annotation)
+    same = [pod for pod in observed.pods if (pod["metadata"].get("annotations") or {}).get(annotation) == mark_now]
+    return started_before(same, observed.container_name, written)
 
 
 def _secrets(observed: Observed, desired: Desired) -> list[SecretState] | None:

@@ -28,22 +28,19 @@ class Rollout:
         return self.state in {"complete", "idle"}
 
 
-def verdict(deployment: Mapping[str, Any], *, generation: int | None = None) -> Rollout:  # noqa: PLR0911 - a rule each
+def verdict(deployment: Mapping[str, Any], *, generation: int | None = None) -> Rollout:
     """Judge a Deployment.
 
-    The order and the comparisons are those of ``kubectl rollout status`` (polymorphichelpers.DeploymentStatusViewer);
-    beside them: a paused Deployment does not roll out, a ReplicaFailure is told with its message, and a Deployment
-    of no replicas has nothing to roll out.
+    The order and the comparisons are those of ``kubectl rollout status`` (polymorphichelpers.DeploymentStatusViewer),
+    so that both call the same objects done. Stricter only where kubectl would go on waiting: a rollout that a pause
+    holds up is ``paused``, and one with a ReplicaFailure (a full quota) is ``failed``. Done with no replicas is
+    ``idle``.
 
     :param generation: the generation a patch returned; the status must have caught up with it.
     """
-    metadata, spec, status = deployment.get("metadata") or {}, deployment["spec"], deployment.get("status") or {}
-    wanted_generation = max(int(metadata.get("generation") or 0), generation or 0)
-    wanted = int(spec.get("replicas", 1))
-    updated = int(status.get("updatedReplicas") or 0)
-    replicas = int(status.get("replicas") or 0)
-    available = int(status.get("availableReplicas") or 0)
-    if int(status.get("observedGeneration") or 0) < wanted_generation:
+    metadata, spec, status = (deployment.get(part) or {} for part in ("metadata", "spec", "status"))
+    observed = int(status.get("observedGeneration") or 0)
+    if observed < max(int(metadata.get("generation") or 0), generation or 0):
         if spec.get("paused"):
             return Rollout("paused", "the Deployment is paused")
         return Rollout("progressing", "waiting for the controller to observe the change")
@@ -51,21 +48,42 @@ def verdict(deployment: Mapping[str, Any], *, generation: int | None = None) -> 
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         message = str(progressing.get("message") or "the progress deadline was exceeded")
         return Rollout("failed", message, "ProgressDeadlineExceeded")
-    failure = _condition(status, "ReplicaFailure")
-    if failure.get("status") == "True":
-        reason = f"ReplicaFailure {failure.get('reason') or ''}".strip()
-        return Rollout("failed", str(failure.get("message") or ""), reason)
-    if updated < wanted:
-        if spec.get("paused"):
-            return Rollout("paused", f"the Deployment is paused with {updated} of {wanted} new replicas updated")
+    return _held_up(spec, status, _counted(spec, status))
+
+
+def _counted(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Rollout:
+    """kubectl's comparisons of the counts."""
+    wanted = spec.get("replicas")  # the server sets it; where it is absent kubectl compares nothing with it
+    updated, replicas, available = (
+        int(status.get(name) or 0) for name in ("updatedReplicas", "replicas", "availableReplicas")
+    )
+    if wanted is not None and updated < wanted:
         return Rollout("progressing", f"{updated} out of {wanted} new replicas have been updated")
     if replicas > updated:
         return Rollout("progressing", f"{replicas - updated} old replicas are pending termination")
     if available < updated:
-        return Rollout("progressing", f"{available} of {updated} updated replicas are available")
-    if not wanted:
+        patience = f" (minReadySeconds is {spec['minReadySeconds']})" if spec.get("minReadySeconds") else ""
+        return Rollout("progressing", f"{available} of {updated} updated replicas are available{patience}")
+    if wanted == 0:
         return Rollout("idle", "the Deployment wants no replicas: there is nothing to roll out")
-    return Rollout("complete", f"{available} of {wanted} replicas run the newest template and are available")
+    of = updated if wanted is None else wanted
+    return Rollout("complete", f"{available} of {of} replicas run the newest template and are available")
+
+
+def _held_up(spec: Mapping[str, Any], status: Mapping[str, Any], found: Rollout) -> Rollout:
+    """The same, or what keeps it from going on."""
+    if found.done:
+        return found
+    failure = _condition(status, "ReplicaFailure")
+    if failure.get("status") == "True":
+        reason = f"ReplicaFailure {failure.get('reason') or ''}".strip()
+        return Rollout("failed", str(failure.get("message") or ""), reason)
+    if not spec.get("paused") or "replicas are available" in found.message:
+        return found  # pods that are there become available in a paused Deployment too
+    updated, wanted = int(status.get("updatedReplicas") or 0), spec.get("replicas")
+    if wanted is not None and updated < wanted:
+        return Rollout("paused", f"the Deployment is paused with {updated} of {wanted} new replicas updated")
+    return Rollout("paused", f"the Deployment is paused, and {found.message}")
 
 
 def deadline(deployment: Mapping[str, Any]) -> float:

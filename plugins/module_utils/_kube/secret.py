@@ -12,6 +12,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
@@ -20,6 +21,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address impor
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import JSON_PATCH, Denied, KubeClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch import pointer
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import managers, owner_references, written
+
+DATA_WRITTEN = "amazon.keybuzz.io/data-written"
+"""Annotation of a Secret: when this collection last wrote its data, by its own clock. managedFields does not tell that
+time, because writing an annotation moves it too."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,16 @@ def write_secret_values(
 ) -> SecretState:
     """Write some keys and annotations (None removes one) of exactly the Secret that was read, or create it.
 
-    Other keys stay. Conflict when the Secret was changed, removed and made anew, or created since; nothing is
-    overwritten then. Returns the state after the write; does nothing when nothing differs.
+    A write of data is noted in the annotation :data:`DATA_WRITTEN`. Other keys stay. Conflict when the Secret was
+    changed, removed and made anew, or created since; nothing is overwritten then. Returns the state after the write;
+    does nothing when nothing differs.
     """
     wanted = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    if any(state.encoded.get(key) != value for key, value in wanted.items()):
+        annotations = {
+            **annotations,
+            DATA_WRITTEN: datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
     if not state.exists:
         body = {
             "apiVersion": "v1",

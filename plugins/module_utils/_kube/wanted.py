@@ -23,12 +23,14 @@ class Variable:
     value: str | None = None
     source: SourceName | None = None
     key: str | None = None
+    optional: bool = False
+    """Of a reference: the container may start where it leads nowhere, and then lacks the variable."""
 
     def entry(self) -> dict[str, Any]:
         """The EnvVar as the API has it."""
         if self.source is None:
             return {"name": self.name, "value": self.value or ""}
-        reference = {"name": self.source[1], "key": self.key}
+        reference = {"name": self.source[1], "key": self.key, **({"optional": True} if self.optional else {})}
         form = "secretKeyRef" if self.source[0] == "secret" else "configMapKeyRef"
         return {"name": self.name, "valueFrom": {form: reference}}
 
@@ -54,12 +56,16 @@ class EnvFrom:
 
 @dataclass(frozen=True)
 class Forbidden:
-    """A variable that must not reach the process: with this value, or with any harmful one if ``value`` is None."""
+    """A variable that must not reach the process: with this value, or with any harmful one if ``value`` is None.
+
+    With ``flags``, the variable holds command line options and only these are forbidden in it.
+    """
 
     name: str
     value: str | None = None
     in_env_from: bool = True
     """Also look into the sources of ``envFrom``, one read each."""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class ConfigMount:
     content_from: tuple[str, SourceKind, str, str] | None = None
     """Namespace, kind, name, key."""
     verify_url: str | None = None
+    pin: str | None = None
+    """SHA-256 of the certificate to trust where no content is given, as _tls_pin.normalised gives it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ class Desired:
     forbidden: tuple[Forbidden, ...] = ()
     config_mounts: tuple[ConfigMount, ...] = ()
     restart_for: tuple[RestartFor, ...] = ()
+    on_foreign_owner: Literal["auto", "warn", "block", "force"] = "auto"
     wait: bool = True
     wait_timeout: float | None = None
 

@@ -44,6 +44,7 @@ def _environment(raw: Mapping[str, Any]) -> Environment:
         found=parse_items(raw.get("found") or (), name),
         tenants=tuple(str(tenant) for tenant in raw.get("tenants") or ()),
         error=str(raw.get("error") or ""),
+        git_fragment=str(raw.get("git_fragment") or ""),
     )
 
 

@@ -4,173 +4,216 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module k8s_deployment_env does: look, plan, and outside check mode write once and wait for one rollout."""
+"""What the module k8s_deployment_env does: look, plan, and outside check mode write once and wait for one rollout.
+
+Several Deployments share the connection and what is read; they are changed one after the other and waited for side by
+side, and one that fails does not keep the others from being looked at or repaired.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, pending
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, StaleError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import apps
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import (
-    JSON_PATCH,
-    AdmissionRefused,
-    Conflict,
-    KubeClient,
-)
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.config_map import write_config_map
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import foreign
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import AdmissionRefused, Conflict, KubeClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed, read_deployment
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import shown
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import effective
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env_from import described
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.observe import Look
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.plan import ROLLOUT, Plan, plan
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import summary, why_not_ready
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import why_not_ready
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import Rollout, deadline, verdict
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import wait_for_rollout
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import Awaited, wait_for_rollouts
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_facts import (
+    Done,
+    NotAppliedError,
+    PolicyRefusedError,
+    RolloutFailedError,
+    anything_pending,
+    facts,
+    joined,
+    warnings_of,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_preflight import (
+    asked,
+    not_admitted,
+    permission,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_repair import TRIES, Writer, Written
+
+__all__ = ["NotAppliedError", "RolloutFailedError", "run"]
 
 Protect = Callable[[Iterable[str | None]], None]
 
-TRIES = 4
-"""How often a lost race is planned anew before it is reported."""
 RECOVERY = 330.0
 """Seconds that pods get to recover: kubelets wait at most 300 s before they start a container again."""
 
 
-class NotAppliedError(BlockedError):
-    """The repair could not be carried out or did not end well. ``outcome`` holds what was found and done."""
-
-    def __init__(self, doing: str, address: str, answered: str, remedy: str, outcome: Outcome) -> None:
-        super().__init__(doing, address, answered, remedy)
-        self.outcome = outcome
-
-
-class RolloutFailedError(NotAppliedError):
-    """What was wanted is written, and the Deployment does not come up with it."""
-
-    status = "error"
-
-
 @dataclass(frozen=True)
-class _Permission:
-    """Whether the repair would be allowed; ``allowed`` is None when there is nothing to repair."""
+class _Looked:
+    """One Deployment that could be looked at, and its plan."""
 
-    allowed: bool | None = None
-    missing: tuple[str, ...] = ()
+    observed: Observed
+    made: Plan
 
 
-def run(client: KubeClient, desired: Desired, protect: Protect, *, check_mode: bool) -> Outcome:
-    """Look, plan, and outside check mode repair and wait.
+def run(client: KubeClient, desired: Desired | Sequence[Desired], protect: Protect, *, check_mode: bool) -> Outcome:
+    """Look, plan, and outside check mode repair and wait; for one Deployment, or for each of several.
 
-    :raises NotAppliedError: outside check mode, when a precondition forbids the change (nothing was written).
+    :raises NotAppliedError: outside check mode, when a precondition, a permission or a policy forbids the change.
     :raises RolloutFailedError: the change is written, and the rollout failed or did not end in time.
     :raises StaleError: somebody else changed the objects four times in a row.
     """
-    return _look_only(client, desired, protect) if check_mode else _repair(client, desired, protect)
+    wishes = (desired,) if isinstance(desired, Desired) else tuple(desired)
+    results = _check(client, wishes, protect) if check_mode else _repair(client, wishes, protect)
+    if not isinstance(desired, Desired):
+        return joined(results, check_mode=check_mode)
+    return results[0].result()
 
 
-def _look_only(client: KubeClient, desired: Desired, protect: Protect) -> Outcome:
-    for tries_left in reversed(range(TRIES)):
-        look = Look(client, desired, protect)
-        observed = look.observe()
-        made = plan(observed, desired)
-        permission = _permission(client, desired, observed, made)
+def _check(client: KubeClient, wishes: Sequence[Desired], protect: Protect) -> list[Done]:
+    shared = Look(client, protect)
+    results = []
+    for desired in wishes:
         try:
-            items = _asked(client, desired, observed, made, permission)
+            results.append(Done(desired, _predicted(client, desired, shared, protect)))
+        except KeybuzzError as error:
+            results.append(Done(desired, error=error))
+    return results
+
+
+def _predicted(client: KubeClient, desired: Desired, look: Look, protect: Protect) -> Outcome:
+    for tries_left in reversed(range(TRIES)):
+        observed = look.observe(desired)
+        made = plan(observed, desired)
+        found = permission(client, desired, observed, made)
+        try:
+            items = asked(client, desired, observed, made, found)
             break
         except Conflict:
             if not tries_left:
                 raise
+            look = Look(client, protect)
     state = verdict(observed.deployment)
-    pods = look.pods(observed) if state.state in {"failed", "progressing"} else observed.pods
-    if pods and not state.done:
-        items = tuple(_explained(item, pods) if item.id == ROLLOUT else item for item in items)
-    facts = _facts(observed, desired, permission, pods)
-    warnings = tuple(f"The repair would be denied: {missing}." for missing in permission.missing)
-    return Outcome(items, changed=bool(pending(items)), facts=facts, warnings=warnings)
-
-
-def _repair(client: KubeClient, desired: Desired, protect: Protect) -> Outcome:
-    # What check mode predicts has happened by now, or will not.
-    desired = replace(desired, restart_for=tuple(replace(one, will_change=False) for one in desired.restart_for))
-    first: tuple[Item, ...] | None = None
-    written: set[str] = set()
-    for tries_left in reversed(range(TRIES)):
-        look = Look(client, desired, protect)
-        observed = look.observe()
-        made = plan(observed, desired, written=written)
-        first = first or made.items
-        if made.refusals:
-            _refuse(
-                made.refusals,
-                Outcome(first, changed=bool(written), remaining=made.items, facts=_facts(observed, desired)),
-            )
-        try:
-            for name, values in made.contents.items():
-                write_config_map(client, desired.namespace, name, observed.config_maps[name], values)
-                written.add(name)
-            deployment = _patched(client, desired, made)
-            break
-        except Conflict as error:
-            if not tries_left:
-                raise StaleError(
-                    error.doing,
-                    error.address,
-                    f"it was changed by others {TRIES} times while the change was planned",
-                    "Find out who writes it (kubectl get --show-managed-fields), then run again.",
-                ) from None
-    again = Look(client, desired, protect)
-    remaining, facts, failed = _waited(client, desired, again, deployment or observed.deployment, new=bool(made.patch))
-    outcome = Outcome(first or (), changed=bool(written or made.patch), remaining=remaining, facts=facts)
-    if failed is not None:
-        raise RolloutFailedError(
-            "waiting for the rollout of", failed.address, failed.reason.rstrip("."), failed.hint, outcome
-        )
-    return outcome
-
-
-def _patched(client: KubeClient, desired: Desired, made: Plan, *, dry_run: bool = False) -> dict[str, Any] | None:
-    if not made.patch:
-        return None
-    path = apps(desired.namespace, "deployments", desired.deployment)
-    return client.patch(path, list(made.patch), content_type=JSON_PATCH, dry_run=dry_run)
-
-
-def _waited(
-    client: KubeClient, desired: Desired, look: Look, deployment: Mapping[str, Any], *, new: bool
-) -> tuple[tuple[Item, ...], dict[str, object], Item | None]:
-    """Wait for the rollout and look again: what is left, the facts, and the rollout's item if it did not end well.
-
-    :param new: this run has started the rollout. One that had failed before may yet succeed: what its pods lacked can
-        have been repaired elsewhere (a document in Vault), and the Deployment says so only when they are ready.
-    """
-    state = verdict(deployment)
-    recovering = state.state == "failed" and not new
-    if desired.wait and (state.state == "progressing" or recovering):
-        patience = RECOVERY if recovering else deadline(deployment)
-        state, deployment = wait_for_rollout(
-            lambda: read_deployment(client, desired.namespace, desired.deployment),
-            generation=int(deployment["metadata"].get("generation") or 0),
-            timeout=desired.wait_timeout if desired.wait_timeout is not None else patience,
-            recovering=recovering,
-        )
-    after = look.observe(deployment)
-    remaining = plan(after, desired).items
-    if state.done:
-        return remaining, _facts(after, desired), None
-    pods = look.pods(after)
-    remaining = tuple(
-        _explained(_ended(item, state, desired), pods) if item.id == ROLLOUT else item for item in remaining
+    if state.state in {"failed", "progressing"}:
+        observed = look.with_pods(observed)
+    if observed.pods and not state.done:
+        items = tuple(_explained(item, observed.pods) if item.id == ROLLOUT else item for item in items)
+    return Outcome(
+        items,
+        changed=anything_pending(items),
+        facts=facts(observed, desired, found),
+        warnings=(*warnings_of(found), *foreign.warnings(items, desired.on_foreign_owner)),
     )
-    failed = next(item for item in remaining if item.id == ROLLOUT) if desired.wait else None
-    return remaining, _facts(after, desired, pods=pods), failed
 
 
-def _ended(item: Item, state: Rollout, desired: Desired) -> Item:
+def _repair(client: KubeClient, wishes: Sequence[Desired], protect: Protect) -> list[Done]:
+    # What check mode predicts has happened by now, or will not.
+    wishes = [
+        replace(one, restart_for=tuple(replace(secret, will_change=False) for secret in one.restart_for))
+        for one in wishes
+    ]
+    shared, writer = Look(client, protect), Writer(client, protect)
+    done: dict[int, Done] = {}
+    looked: dict[int, _Looked] = {}
+    written: dict[int, Written] = {}
+    for number, desired in enumerate(wishes):
+        try:
+            observed = shared.observe(desired)
+            looked[number] = _Looked(observed, plan(observed, desired))
+        except KeybuzzError as error:
+            done[number] = Done(desired, error=error)
+    for number, found in looked.items():
+        try:
+            written[number] = writer.write(wishes[number], found.observed, found.made)
+        except NotAppliedError as error:
+            done[number] = Done(wishes[number], error=error)
+        except AdmissionRefused as error:
+            done[number] = Done(wishes[number], error=_refused_at_last(wishes[number], found, error))
+        except KeybuzzError as error:
+            done[number] = Done(wishes[number], error=error)
+    ends = _awaited(client, wishes, written)
+    after = Look(client, protect)
+    twice = len({(one.namespace, one.deployment) for one in wishes}) < len(wishes)
+    for number, one in written.items():
+        desired = wishes[number]
+        state, deployment, problem = ends[number]
+        try:
+            if problem is not None:
+                raise problem
+            observed = after.observe(desired, None if twice else deployment)
+            done[number] = _ended(desired, one, state, after, observed, before=looked[number].observed)
+        except KeybuzzError as error:
+            done[number] = Done(desired, error=error)
+    return [done[number] for number in range(len(wishes))]
+
+
+def _refused_at_last(desired: Desired, found: _Looked, error: AdmissionRefused) -> PolicyRefusedError:
+    left = not_admitted(found.made.items, error)
+    outcome = Outcome(found.made.items, changed=False, remaining=left, facts=facts(found.observed, desired))
+    return PolicyRefusedError(found.observed.address, error, outcome)
+
+
+def _awaited(
+    client: KubeClient, wishes: Sequence[Desired], written: Mapping[int, Written]
+) -> dict[int, tuple[Rollout, Mapping[str, Any], KeybuzzError | None]]:
+    """How each rollout ended, the Deployment by then, and why it could not be read.
+
+    One that had failed before this run may yet succeed: what its pods lacked can have been repaired elsewhere (a
+    document in Vault), and the Deployment says so only when they are ready.
+    """
+    ends: dict[int, tuple[Rollout, Mapping[str, Any], KeybuzzError | None]] = {}
+    waits: dict[int, Awaited] = {}
+    for number, one in written.items():
+        desired, state = wishes[number], verdict(one.deployment)
+        ends[number] = (state, one.deployment, None)
+        recovering = state.state == "failed" and not one.rolling
+        if desired.wait and (state.state in {"progressing", "failed"}):
+            patience = RECOVERY if recovering else deadline(one.deployment)
+            waits[number] = Awaited(
+                _reader(client, desired),
+                generation=int(one.deployment["metadata"].get("generation") or 0),
+                timeout=desired.wait_timeout if desired.wait_timeout is not None else patience,
+                recovering=recovering,
+            )
+    for number, end in zip(waits, wait_for_rollouts(list(waits.values())), strict=True):
+        ends[number] = (end.rollout, end.deployment, end.error)
+    return ends
+
+
+def _reader(client: KubeClient, desired: Desired) -> Callable[[], Mapping[str, Any]]:
+    return lambda: read_deployment(client, desired.namespace, desired.deployment)
+
+
+def _ended(desired: Desired, one: Written, state: Rollout, look: Look, observed: Observed, *, before: Observed) -> Done:
+    """The outcome after waiting and looking again, with an error if the rollout did not end well."""
+    remaining = plan(observed, desired).items
+    if not state.done:
+        observed = look.with_pods(observed)
+        pods = observed.pods or ()
+        remaining = tuple(
+            _explained(_judged(item, state, desired), pods) if item.id == ROLLOUT else item for item in remaining
+        )
+    outcome = Outcome(
+        one.first,
+        changed=one.changed,
+        remaining=remaining,
+        facts=facts(observed, desired, before=before),
+        warnings=foreign.warnings(one.first, desired.on_foreign_owner),
+    )
+    if state.done or not desired.wait:
+        return Done(desired, outcome)
+    failed = next(item for item in remaining if item.id == ROLLOUT)
+    doing = "waiting for the rollout of"
+    return Done(
+        desired, error=RolloutFailedError(doing, failed.address, failed.reason.rstrip("."), failed.hint, outcome)
+    )
+
+
+def _judged(item: Item, state: Rollout, desired: Desired) -> Item:
     """The rollout's item after waiting: what is not complete by now has failed, unless nobody wanted to wait."""
     if state.done or not desired.wait or state.state == "paused":
         return item
@@ -183,88 +226,3 @@ def _ended(item: Item, state: Rollout, desired: Desired) -> Item:
 def _explained(item: Item, pods: tuple[Mapping[str, Any], ...]) -> Item:
     reasons = why_not_ready(pods)
     return replace(item, reason=f"{item.reason.rstrip('.')}: {'; '.join(reasons)}.") if reasons else item
-
-
-def _refuse(refusals: tuple[Item, ...], outcome: Outcome) -> None:
-    first = refusals[0]
-    more = f" ({len(refusals) - 1} more: see drift)" if len(refusals) > 1 else ""
-    answered = f"nothing was written, because {first.id} is blocked{more}: {first.reason.rstrip('.')}"
-    raise NotAppliedError("repairing", first.address, answered, first.hint, outcome)
-
-
-def _permission(client: KubeClient, desired: Desired, observed: Observed, made: Plan) -> _Permission:
-    """Ask the server whether this caller may carry the plan out: only if there is something to carry out."""
-    asked = []
-    if made.patch:
-        asked.append(("patch", "apps", "deployments", desired.deployment))
-    for name in made.contents:
-        verb = "patch" if observed.config_maps[name].exists else "create"
-        asked.append((verb, "", "configmaps", name))
-    if not asked:
-        return _Permission()
-    missing = tuple(
-        f"{verb} {resource}{'.' if group else ''}{group} {desired.namespace}/{name}"
-        for verb, group, resource, name in asked
-        if not client.may(verb, group, resource, desired.namespace, name)
-    )
-    return _Permission(not missing, missing)
-
-
-def _asked(
-    client: KubeClient, desired: Desired, observed: Observed, made: Plan, permission: _Permission
-) -> tuple[Item, ...]:
-    """The items, with the server's own opinion by dry run, or with a word that the repair would be denied."""
-    if permission.allowed is None:
-        return made.items
-    if not permission.allowed:
-        hint = f"The repair would be denied: {', '.join(permission.missing)}."
-        return tuple(
-            replace(item, hint=f"{item.hint} {hint}".strip()) if item.action != "none" else item for item in made.items
-        )
-    try:
-        for name, values in made.contents.items():
-            write_config_map(client, desired.namespace, name, observed.config_maps[name], values, dry_run=True)
-        _patched(client, desired, made, dry_run=True)
-    except AdmissionRefused as error:
-        return tuple(_not_admitted(item, error) if item.action != "none" else item for item in made.items)
-    return made.items
-
-
-def _not_admitted(item: Item, error: AdmissionRefused) -> Item:
-    reason = f"{item.reason} But {error.answered}."
-    return replace(item, status="blocked", action="none", reason=reason, hint=error.remedy)
-
-
-def _facts(
-    observed: Observed,
-    desired: Desired,
-    permission: _Permission | None = None,
-    pods: tuple[Mapping[str, Any], ...] | None = None,
-) -> dict[str, object]:
-    names = desired.managed_names
-    return {
-        "deployment": {
-            "namespace": desired.namespace,
-            "name": desired.deployment,
-            "container": observed.container_name,
-            "generation": observed.metadata.get("generation"),
-            "observed_generation": (observed.deployment.get("status") or {}).get("observedGeneration"),
-        },
-        "effective_env": effective(observed, names),
-        "backend_configuration": {
-            "env": [
-                {"name": str(entry.get("name")), "value": shown(entry)}
-                for entry in observed.env
-                if entry.get("name") in names
-            ],
-            "env_from": [described(source) for source in observed.env_from],
-            "mounts": [
-                f"ConfigMap {wanted.config_map} at {wanted.mount_path}"
-                for wanted in desired.config_mounts
-                if any(one.get("name") == wanted.volume for one in observed.container.get("volumeMounts") or ())
-            ],
-        },
-        "pods": summary(pods) if pods is not None else summary(observed.pods or ()),
-        "repair_allowed": permission.allowed if permission else None,
-        "missing_permissions": list(permission.missing) if permission else [],
-    }

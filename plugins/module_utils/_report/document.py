@@ -43,6 +43,7 @@ class Environment:
     :param items: the last look at it.
     :param found: what the repair found before it wrote anything; empty for an audit.
     :param error: why there is no complete look, if the environment could not be finished.
+    :param git_fragment: YAML that makes the repair permanent where the Deployment is declared; empty if nothing differs.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Environment:
     found: tuple[Item, ...] = ()
     tenants: tuple[str, ...] = ()
     error: str = ""
+    git_fragment: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -110,6 +112,7 @@ def _environment(env: Environment) -> dict[str, object]:
         "counts": counts(env.items),
         "items": [item.as_dict() for item in env.items],
         "found": [item.as_dict() for item in env.found],
+        "git_fragment": env.git_fragment or None,
     }
 
 
@@ -148,6 +151,10 @@ def parse_items(raw: Sequence[Mapping[str, Any]], environment: str) -> tuple[Ite
             managers=tuple(owner.get("managers") or ()),
             gitops=owner.get("gitops"),
             revert_risk=owner.get("revert_risk") or "none",
+            source=owner.get("source"),
+            declared=owner.get("declared"),
+            path=owner.get("path"),
+            since=owner.get("since"),
         )
         values["depends_on"] = tuple(values.get("depends_on") or ())
         items.append(Item(**values))

@@ -48,6 +48,10 @@ def _environment(environment: Environment, mode: str) -> list[str]:
     wrong = [item for item in environment.items if item.status not in CLEAN]
     for item in wrong:
         lines += _detail(item)
+    # Only where a tool would undo the repair: elsewhere it would be noise.
+    if environment.git_fragment and any(item.owner.gitops for item in (*environment.found, *wrong)):
+        lines += ["", "To keep the change, put this where the Deployment is applied from:", ""]
+        lines += [f"    {line}".rstrip() for line in environment.git_fragment.splitlines()]
     return lines
 
 
@@ -94,7 +98,10 @@ def _detail(item: Item) -> list[str]:
         lines += _wrap(f"To do: {item.hint}", indent=4)
     if item.owner.managers:
         risk = "" if item.owner.revert_risk == "none" else f" (will it be reverted: {item.owner.revert_risk})"
-        lines += _wrap(f"Written by: {', '.join(item.owner.managers)}{risk}", indent=4)
+        since = f", so since {item.owner.since}" if item.owner.gitops and item.owner.since else ""
+        lines += _wrap(f"Written by: {', '.join(item.owner.managers)}{since}{risk}", indent=4)
+    if item.owner.source:
+        lines += _wrap(f"Applied by: {item.owner.gitops}, {item.owner.source}", indent=4)
     return lines
 
 

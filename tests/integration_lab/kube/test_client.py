@@ -25,7 +25,11 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import
     Unreachable,
     connect,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret, write_secret_values
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import (
+    DATA_WRITTEN,
+    read_secret,
+    write_secret_values,
+)
 
 from tests.integration_lab.kube.conftest import NAMESPACE, World, item, nothing
 from tests.lab.kubernetes_world import eventually, new_namespace
@@ -148,7 +152,11 @@ def test_a_secret_is_created_then_changed_in_part_then_left_alone(world: World) 
     assert state.resource_version == made.resource_version
     changed = write_secret_values(client, state, {"B": "c"}, {"x/y": None, "z": "2"})
     assert dict(changed.data) == {"A": CANARY, "B": "c"}
-    assert dict(changed.annotations) == {"z": "2"}
+    assert {key: value for key, value in changed.annotations.items() if key != DATA_WRITTEN} == {"z": "2"}
+    assert changed.annotations[DATA_WRITTEN] >= made.annotations[DATA_WRITTEN]
+    noted = write_secret_values(client, changed, {"B": "c"}, {"z": "3"})
+    assert noted.annotations[DATA_WRITTEN] == changed.annotations[DATA_WRITTEN], "only a note, no data"
+    changed = write_secret_values(client, noted, {}, {"z": "2"})
     assert changed.managers == ("keybuzz-amazon",)
     again = write_secret_values(client, changed, {"B": "c"}, {"z": "2", "gone": None})
     assert again is changed

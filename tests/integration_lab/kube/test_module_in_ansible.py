@@ -31,7 +31,7 @@ class Ansible:
         self.world, self.home, self.shown = world, home, ""
 
     def run(self, *arguments: str, user: str = "repair", **options: Any) -> Any:
-        given = {"namespace": NAMESPACE, "deployment": NAME, **options}
+        given = {"namespace": NAMESPACE, **({} if "deployments" in options else {"deployment": NAME}), **options}
         command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-c", "local", "-vvvv", "--diff"]
         command += ["-e", f"ansible_python_interpreter={sys.executable}", *arguments]
         command += ["-m", "keybuzz.amazon.k8s_deployment_env", "-a", json.dumps(given)]
@@ -131,12 +131,31 @@ def test_secrets_given_where_none_belongs_are_masked_at_every_verbosity(ansible:
         assert secret not in result
 
 
+@pytest.mark.parametrize("running", ["emulator"], indirect=True)  # what differs is tested on both without Ansible
+def test_several_deployments_in_one_task(ansible: Ansible) -> None:
+    ansible.world.change({"op": "remove", "path": f"{CONTAINER}/env/0"})
+    listed = {**ansible.wanted(), "deployments": [{"name": "no-such"}, {"name": NAME}]}
+    failed = ansible.run(user="admin", **listed)
+    assert failed["failed"]
+    assert failed["changed"]
+    assert "there is no such Deployment" in failed["msg"]
+    assert "of the other Deployments 1 went well: see drift" in failed["msg"]
+    left = {one["id"]: one["status"] for one in failed["remaining"]}
+    assert left["backend_access/no-such/could-not-check"] == "blocked"
+    assert left[f"backend_access/{NAME}/env/VAULT_ADDR"] == "in_sync"
+    found = ansible.run("--check", user="admin", **{**listed, "deployments": [{"name": NAME}]})
+    assert (found["verdict"], found["changed"]) == ("in_sync", False)
+    assert found["deployments"][0]["deployment"]["container"] == NAME
+    assert found["deployments"][0]["effective_env"]["VAULT_ADDR"]["value"] == ansible.world.vault.url
+
+
 @pytest.mark.parametrize("running", ["emulator"], indirect=True)  # no answer of an API decides here
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"container": "web"}, "Set container to one of: keybuzz-backend"),
         ({"env": [{"name": "A"}]}, "one of the following is required"),
+        ({"deployment": NAME, "deployments": [{"name": NAME}]}, "mutually exclusive"),
     ],
 )
 def test_bad_input_fails_in_check_mode_too_and_says_what_to_give(ansible: Ansible, options: Any, words: str) -> None:

@@ -122,3 +122,31 @@ def test_a_failed_rollout_recovers_when_its_cause_was_repaired_elsewhere(world: 
         done = repair.result(timeout=30)
     assert not done.changed
     assert item(done.remaining or (), "rollout").status == "in_sync"
+
+
+def test_the_same_token_written_again_after_it_was_away_restarts_the_pods(world: World) -> None:
+    """A copied token, emptied by somebody; pods may have started without it, so that its return has to restart them."""
+    renew(world, "s.copied")
+    world.repair(world.wanted(env=[{"name": "VAULT_ADDR", "value": f"{world.vault.url}/"}]))  # marks the template
+    mark = annotations(world)[RESTART_FOR]
+    assert acting(world.check(world.wanted(env=[]))) == set()
+    world.api.patch("secrets", "vault-token", {"stringData": {"VAULT_TOKEN": ""}}, NAMESPACE)
+    renew(world, "s.copied")
+    done = world.repair(world.wanted(env=[]))
+    assert acting(done) == {"restart"}
+    assert annotations(world)[RESTART_FOR] != mark
+    assert not world.repair(world.wanted(env=[])).changed
+
+
+def test_a_token_that_somebody_put_back_by_hand_restarts_the_pods(world: World) -> None:
+    next_second()
+    renew(world, "s.first")
+    assert world.repair().changed
+    mark = annotations(world)[RESTART_FOR]
+    next_second()
+    for token in ("", "s.first"):
+        world.api.patch("secrets", "vault-token", {"stringData": {"VAULT_TOKEN": token}}, NAMESPACE)
+    done = world.repair()
+    assert acting(done) == {"restart"}
+    assert annotations(world)[RESTART_FOR] == f"{mark}.again"
+    assert not world.repair().changed

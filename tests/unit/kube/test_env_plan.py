@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed, Source
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import effective
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.effective import effective
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env_from import merged
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.observe import needed_sources
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.needed import needed_sources
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.plan import Plan, plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired, EnvFrom
 

@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import UnreachableError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.plan import plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import summary, why_not_ready
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import deadline, verdict
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import wait_for_rollout
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import (
+    Awaited,
+    wait_for_rollout,
+    wait_for_rollouts,
+)
 
 from tests.unit.kube.looks import AT_REST, deployment, item, observed, wanted
 
@@ -37,7 +42,8 @@ def found(*, replicas: int | None = 1, paused: bool = False, **status: Any) -> d
         (found(observedGeneration=3), "progressing", "observe the change"),
         (found(observedGeneration=3, conditions=[EXCEEDED]), "progressing", "observe"),
         (found(conditions=[EXCEEDED]), "failed", "timed out"),
-        (found(conditions=[QUOTA]), "failed", "exceeded quota"),
+        (found(availableReplicas=0, conditions=[QUOTA]), "failed", "exceeded quota"),
+        (found(conditions=[QUOTA]), "complete", "1 of 1"),
         (found(conditions=[{**QUOTA, "status": "False"}]), "complete", ""),
         (found(replicas=2, updatedReplicas=1), "progressing", "1 out of 2 new replicas"),
         (found(replicas=3, updatedReplicas=3, availableReplicas=3), "complete", "3 of 3"),
@@ -166,3 +172,68 @@ def test_a_rollout_that_had_failed_before_may_recover_while_one_waits() -> None:
         lambda: found(conditions=[EXCEEDED]), generation=4, timeout=5, recovering=True, clock=clock, pause=clock.pause
     )
     assert rollout.state == "failed"
+
+
+def test_several_rollouts_are_waited_for_side_by_side() -> None:
+    """The third is read as often as the first needs, and the whole takes as long as the longest."""
+    slow = iter([found(availableReplicas=0)] * 5 + [found()])
+    failing = iter([found(availableReplicas=0), found(conditions=[EXCEEDED])])
+    clock = Clock()
+    waits = [
+        Awaited(lambda: next(slow), 4, 60),
+        Awaited(lambda: next(failing), 4, 60),
+        Awaited(found, 4, 60),
+    ]
+    ends = wait_for_rollouts(waits, clock=clock, pause=clock.pause)
+    assert [one.rollout.state for one in ends] == ["complete", "failed", "complete"]
+    assert len(clock.pauses) == 5
+
+
+def test_a_replica_failure_that_clears_up_is_waited_out_and_one_that_stays_is_not() -> None:
+    """With a full quota the surge pod waits for an old one to go: kubectl goes on waiting there, too."""
+    full = found(replicas=2, updatedReplicas=1, conditions=[QUOTA])
+    states = iter([full, full, found()])
+    clock = Clock()
+    (end,) = wait_for_rollouts([Awaited(lambda: next(states), 4, 60)], clock=clock, pause=clock.pause)
+    assert end.rollout.state == "complete"
+    clock = Clock()
+    (end,) = wait_for_rollouts([Awaited(lambda: full, 4, 60)], clock=clock, pause=clock.pause)
+    assert (end.rollout.state, end.rollout.message) == ("failed", "exceeded quota")
+    assert 10 <= clock.now <= 13
+
+
+def test_a_server_that_is_away_for_a_while_does_not_end_the_wait() -> None:
+    gone = UnreachableError("asking for", "Deployment ns/web", "no answer", "Run again.")
+    answers: list[Any] = [gone, gone, found()]
+
+    def read() -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    clock = Clock()
+    (end,) = wait_for_rollouts([Awaited(read, 4, 60)], clock=clock, pause=clock.pause)
+    assert (end.rollout.state, end.error) == ("complete", None)
+    answers = [gone] * 99
+    (end,) = wait_for_rollouts([Awaited(read, 4, 5)], clock=clock, pause=clock.pause)
+    assert end.error is gone
+
+
+def test_init_containers_say_why_they_wait() -> None:
+    pod = {
+        "metadata": {"name": "web-1"},
+        "status": {
+            "phase": "Pending",
+            "initContainerStatuses": [
+                {"name": "migrate", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}}}
+            ],
+            "containerStatuses": [{"name": "web", "state": {"waiting": {"reason": "PodInitializing"}}}],
+        },
+    }
+    assert why_not_ready([pod]) == ("pod web-1 container migrate: ImagePullBackOff: back-off",)
+
+
+def test_a_pod_that_cannot_go_says_what_holds_it() -> None:
+    held = {"metadata": {"name": "old", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x/y"]}}
+    assert why_not_ready([held]) == ("pod old is being deleted and held by its finalizers (x/y)",)

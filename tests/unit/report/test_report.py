@@ -106,6 +106,16 @@ def test_an_address_stays_whole_so_that_it_can_be_opened() -> None:
     assert any(url in line for line in render(build([{"name": "dev", "drift": [item]}], "audit", NOW)))
 
 
+def test_the_fragment_for_git_is_shown_whole_where_a_tool_would_undo_the_repair() -> None:
+    fragment = "kind: Deployment\nspec: {}\n"
+    theirs = raw("missing", action="create", owner={"managers": ["argocd-controller"], "gitops": "Argo CD"})
+    for item, shown in ((raw("missing", action="create"), False), (theirs, True)):
+        report = build([{"name": "dev", "drift": [item], "git_fragment": fragment}], "audit", NOW)
+        jsonschema.validate(report.as_dict(), SCHEMA)
+        assert report.as_dict()["environments"][0]["git_fragment"] == fragment  # type: ignore[index]
+        assert ("    kind: Deployment" in render(report)) is shown
+
+
 def test_the_resume_of_a_repair_says_what_was_found_done_and_is_there_now() -> None:
     report = build(
         [{"name": "lab", "drift": [raw("in_sync")], "found": [raw("empty", action="create")]}], "repair", NOW

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Planning of mounted files and of restarts."""
+"""Planning of restarts: which pods run with outdated data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import ConfigMapState, Content
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import ConfigMapState
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.plan import plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import started_before
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import (
@@ -19,8 +19,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart impor
     mark,
     pods_needed,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState
-from ansible_collections.keybuzz.amazon.plugins.module_utils._tls import Probe
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import DATA_WRITTEN, SecretState
 
 from tests.unit.kube.looks import (
     MOUNT,
@@ -29,7 +28,6 @@ from tests.unit.kube.looks import (
     absent_source,
     acting,
     applied,
-    container_of,
     deployment,
     item,
     observed,
@@ -44,70 +42,6 @@ WANT = wanted(config_mounts=[MOUNT])
 
 def mounted(**look: Any) -> Any:
     return with_config(deployment=deployment(MOUNTED, volumes=[VOLUME]), **look)
-
-
-def test_a_mounted_file_with_the_wanted_content_is_in_sync() -> None:
-    made = plan(mounted(), WANT)
-    assert {one.status for one in made.items} == {"in_sync"}
-    assert not made.patch
-    assert not made.contents
-
-
-def test_content_volume_and_mount_come_together_and_the_template_is_marked() -> None:
-    look = with_config(config=ConfigMapState(False))
-    made = plan(look, WANT)
-    assert acting(made) == {"config/ca", "mount/ca"}
-    assert made.contents == {"ca": {"ca.crt": "CA"}}
-    after = applied(look, made)
-    assert after["spec"]["template"]["spec"]["volumes"] == [VOLUME]
-    assert container_of(after)["volumeMounts"] == MOUNTED["volumeMounts"]
-    assert set(after["spec"]["template"]["metadata"]["annotations"]) == {CONFIG_CHECKSUM}
-
-
-def test_a_mount_by_sub_path_is_replaced_by_the_directory() -> None:
-    mounts = {"volumeMounts": [{"name": "ca", "mountPath": "/etc/ca", "subPath": "ca.crt"}]}
-    look = with_config(deployment=deployment(mounts, volumes=[VOLUME]))
-    made = plan(look, WANT)
-    assert item(made.items, "mount/ca").action == "update"
-    assert container_of(applied(look, made))["volumeMounts"] == MOUNTED["volumeMounts"]
-
-
-@pytest.mark.parametrize(
-    ("volumes", "mounts", "words"),
-    [
-        ([{"name": "ca", "secret": {"secretName": "x"}}], [], "it is secret x"),
-        ([{"name": "ca", "configMap": {"name": "other"}}], [], "it is configMap other"),
-        ([{"name": "z", "emptyDir": {}}], [{"name": "z", "mountPath": "/etc/ca/"}], "taken by volume z"),
-        ([{"name": "ca", "configMap": {"name": "ca", "items": [{"key": "a", "path": "a"}]}}], [], "only some keys"),
-    ],
-)
-def test_a_name_or_path_that_belongs_to_something_else_is_refused(volumes: Any, mounts: Any, words: str) -> None:
-    made = plan(with_config(deployment=deployment({"volumeMounts": mounts}, volumes=volumes)), WANT)
-    assert item(made.items, "mount/ca").status == "blocked"
-    assert words in item(made.items, "mount/ca").reason
-    assert not made.patch
-
-
-def test_other_content_of_an_immutable_config_map_is_refused() -> None:
-    made = plan(mounted(config=ConfigMapState(True, {"ca.crt": "old"}, immutable=True)), WANT)
-    assert item(made.items, "config/ca").status == "blocked"
-
-
-def test_a_failed_handshake_holds_everything_back() -> None:
-    contents = {"ca": Content("CA", probe=Probe("https://v", "expired", "CERT_HAS_EXPIRED"))}
-    look = mounted(contents=contents)
-    made = plan(look, replace(WANT, env=wanted(env=[{"name": "A", "value": "1"}]).env))
-    config = item(made.items, "config/ca")
-    assert config.status == "blocked"
-    assert "has expired" in config.reason
-    assert "CERT_HAS_EXPIRED" in config.reason
-    assert acting(made) == set()
-    assert not made.patch
-
-
-def test_unknown_content_is_blocked_with_its_reason() -> None:
-    made = plan(mounted(contents={"ca": Content(None, "The source does not exist.", "Create it.")}), WANT)
-    assert (item(made.items, "config/ca").status, item(made.items, "config/ca").after) == ("blocked", "unknown")
 
 
 # -- restarts -----------------------------------------------------------------
@@ -212,23 +146,6 @@ def test_only_running_containers_of_that_name_that_started_earlier_are_old() -> 
     assert started_before(found, "web", LATER) == ("old",)
 
 
-def over_the_file(volume: str) -> Any:
-    mount = {"name": volume, "mountPath": "/etc/ca/ca.crt", "subPath": "ca.crt"}
-    container = {"volumeMounts": [*MOUNTED["volumeMounts"], mount]}
-    other = {"name": "old", "secret": {"secretName": "old"}}
-    return with_config(deployment=deployment(container, volumes=[VOLUME, other]))
-
-
-def test_a_mount_over_the_file_alone_is_not_green() -> None:
-    covered = item(plan(over_the_file("old"), WANT).items, "mount/ca")
-    assert covered.status == "blocked"
-    assert "covered by volume old" in covered.reason
-    look = over_the_file("ca")
-    made = plan(look, WANT)
-    assert item(made.items, "mount/ca").status == "drifted"
-    assert container_of(applied(look, made))["volumeMounts"] == MOUNTED["volumeMounts"]
-
-
 def test_a_ca_written_before_a_lost_race_still_restarts_the_pods() -> None:
     first = with_config(
         deployment=deployment(MOUNTED, volumes=[VOLUME]), config=ConfigMapState(True, {"ca.crt": "old"})
@@ -239,3 +156,87 @@ def test_a_ca_written_before_a_lost_race_still_restarts_the_pods() -> None:
     again = plan(look, WANT, written={"ca"})
     assert acting(again) == {"restart"}
     assert applied(look, again)["spec"]["template"]["metadata"]["annotations"][CONFIG_CHECKSUM].endswith(".again")
+
+
+# -- what a run that was killed leaves behind -----------------------------------
+def killed_between(started: str, *, mark: bool = True, **metadata: Any) -> Any:
+    """The ConfigMap is mended, the Deployment was not patched: its mark stands for the wanted content anyway."""
+    made = deployment(MOUNTED, volumes=[VOLUME])
+    annotations: dict[str, str] = {}
+    if mark:
+        first = with_config(deployment=made, config=ConfigMapState(True, {"ca.crt": "old"}))
+        annotations = applied(first, plan(first, WANT))["spec"]["template"]["metadata"]["annotations"]
+        made["spec"]["template"]["metadata"]["annotations"] = annotations
+    config = ConfigMapState(True, {"ca.crt": "CA"}, data_written=LATER, uid="c")
+    older = pod(started, annotations=metadata.pop("annotations", annotations), **metadata)
+    return with_config(deployment=made, config=config, pods=(older,))
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_pods_older_than_the_mended_config_map_are_stale_although_everything_matches(mark: bool) -> None:
+    look = killed_between("2026-01-01T23:59:59Z", mark=mark)
+    assert pods_needed(look, WANT)
+    made = plan(look, WANT)
+    assert acting(made) == {"restart"}
+    assert "was written after web-1 started" in item(made.items, "restart").reason
+    after = applied(look, made)
+    value = after["spec"]["template"]["metadata"]["annotations"][CONFIG_CHECKSUM]
+    assert value.endswith(".again") is mark
+    # The same pods while the rollout replaces them: they are of an older template, and nothing is done twice.
+    assert not plan(replace(look, deployment=after), WANT).patch
+    new = replace(look, deployment=after, pods=(pod(LATER, annotations={CONFIG_CHECKSUM: value}),))
+    assert not plan(new, WANT).patch
+
+
+def test_pods_that_started_after_the_write_are_current() -> None:
+    assert not plan(killed_between(LATER), WANT).patch
+
+
+def test_a_pod_created_after_the_write_is_current_whatever_its_nodes_clock_says() -> None:
+    assert not plan(killed_between("2026-01-01T23:59:59Z", creationTimestamp=LATER), WANT).patch
+
+
+def test_pods_that_may_not_be_listed_are_unknown_and_not_green() -> None:
+    look = replace(killed_between(LATER), pods=None, pods_problem="Pods of ns: the caller may not list it (HTTP 403)")
+    found = item(plan(look, WANT).items, "restart")
+    assert (found.status, found.hint) == ("unknown", "Allow list on pods.")
+
+
+# -- data that were away and came back ------------------------------------------
+def written_by(manager: str, time: str, data: str = "one") -> Any:
+    """The Secret with the data it was marked with, last written by ``manager``."""
+    fields = {"f:data": {".": {}, "f:T": {}}}
+    metadata = {"managedFields": [{"manager": manager, "operation": "Update", "time": time, "fieldsV1": fields}]}
+    made = secret("t", {"T": data}, annotations={CHECKSUM_KEY: "k"}, data_written=time, metadata=metadata)
+    return {("secret", "t"): made}
+
+
+def test_data_that_somebody_put_back_restart_the_pods_that_started_meanwhile() -> None:
+    value = mark([state(written_by("kubectl-edit", LATER))])
+    old = pod("2026-01-01T23:59:59Z", annotations={RESTART_FOR: value})
+    look = observed(deployment=marked(value), sources=written_by("kubectl-edit", LATER), pods=(old,))
+    assert pods_needed(look, RESTART)
+    made = plan(look, RESTART)
+    assert acting(made) == {"restart"}
+    after = applied(look, made)
+    again = after["spec"]["template"]["metadata"]["annotations"][RESTART_FOR]
+    assert again == f"{value}.again"
+    new = replace(look, deployment=after, pods=(pod(LATER, annotations={RESTART_FOR: again}),))
+    assert not plan(new, RESTART).patch
+
+
+def test_our_own_notes_on_the_secret_move_its_time_and_restart_nothing() -> None:
+    value = mark([state(written_by("keybuzz-amazon", LATER))])
+    old = pod("2026-01-01T23:59:59Z", annotations={RESTART_FOR: value})
+    look = observed(deployment=marked(value), sources=written_by("keybuzz-amazon", LATER), pods=(old,))
+    assert not pods_needed(look, RESTART)
+    assert not plan(look, RESTART).patch
+
+
+def test_our_own_write_of_the_same_data_changes_the_mark() -> None:
+    first, second = (
+        secret("t", {"T": "one"}, annotations={CHECKSUM_KEY: "k", DATA_WRITTEN: time}).secret
+        for time in ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:01.000Z")
+    )
+    assert first is not None and second is not None
+    assert mark([first]) != mark([second])
