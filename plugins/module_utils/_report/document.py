@@ -43,7 +43,7 @@ class Environment:
     :param items: the last look at it.
     :param found: what the repair found before it wrote anything; empty for an audit.
     :param error: why there is no complete look, if the environment could not be finished.
-    :param git_fragment: YAML that makes the repair permanent where the Deployment is declared; empty if nothing differs.
+    :param git_fragment: YAML that makes the repair permanent where the Deployment is declared; empty if all is well.
     """
 
     name: str
