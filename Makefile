@@ -14,7 +14,7 @@ ANSIBLE := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix lint changelog build recording clean
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix parity chaos lint changelog build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ test-integration: $(STAMP) ## The modules' code against real servers
 
 test-e2e: $(STAMP) ## The whole chain, as a user runs it
 	@$(BIN)/python -m pytest tests/e2e -q
+
+parity: $(STAMP) ## Check predicts what a repair changes, in each of 256 broken states (PARITY_SEED draws how)
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.parity
+
+chaos: $(STAMP) ## One right less, kills, races, false servers, echoed secrets: nothing is lost, nobody overwritten
+	@rm -f $(addprefix build/evidence/,permission.json kill.json race.json tls.json echo.json)
+	@status=0; PERMISSION=all $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile || status=$$?; \
+	$(BIN)/python -m tests.chaos || status=1; exit $$status
 
 test: $(STAMP) ## Everything that CI runs
 	@bash tests/run.sh

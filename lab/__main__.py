@@ -63,12 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from lab.pieces import NAMES
+    from lab.pieces import FURTHER_NAMES, NAMES
 
     parser = argparse.ArgumentParser(
         prog="python -m lab",
         description=_DESCRIPTION,
-        epilog=f"Pieces: {', '.join(NAMES)}. The lab lies in .lab, or where LAB_DIR says.",
+        epilog=f"Pieces: {', '.join(NAMES)}. Further ones, not in {_ALL}: {', '.join(FURTHER_NAMES)}."
+        " The lab lies in .lab, or where LAB_DIR says.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s {up,down,status,break,heal,backend,env} ...",
     )
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run in (("up", _up), ("down", _down), ("status", _status), ("backend", _backend)):
         commands.add_parser(name).set_defaults(run=run)
     breaking = commands.add_parser("break")
-    breaking.add_argument("names", nargs="+", metavar="NAME", help=f"{', '.join(NAMES)}, or {_ALL}")
+    breaking.add_argument("names", nargs="+", metavar="NAME", help=f"{', '.join((*NAMES, *FURTHER_NAMES))}, or {_ALL}")
     breaking.set_defaults(run=_break)
     healing = commands.add_parser("heal")
     healing.add_argument("names", nargs="*", metavar="NAME", help="without a name: everything that is broken")
@@ -114,7 +115,7 @@ def _status(_: argparse.Namespace) -> int:
 
     _table(
         ("PIECE", "STATE", "WHAT IT IS"),
-        [(piece.name, pieces.state(world, piece), piece.what) for piece in pieces.ALL],
+        [(piece.name, pieces.state(world, piece), piece.what) for piece in pieces.EVERY],
     )
     return 0
 
@@ -149,7 +150,7 @@ def _break(options: argparse.Namespace) -> int:
 def _heal(options: argparse.Namespace) -> int:
     from lab import pieces
 
-    chosen = pieces.chosen(options.names or [_ALL])
+    chosen = list(pieces.EVERY) if _ALL in (options.names or [_ALL]) else pieces.chosen(options.names)
     started = time.monotonic()
     for name, done in pieces.heal_pieces(World.load(), chosen).items():
         print(f"{name:<20} {done}")

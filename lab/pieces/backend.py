@@ -85,31 +85,30 @@ class BackendWorkload:
         done = self.settle()
         if edited:
             wait_until("the Deployment's new ReplicaSet", self._has_new, timeout=20, log=None)
-            newest = self._newest()
-            for old in self._list("replicasets"):
-                if old["metadata"]["uid"] != newest["metadata"]["uid"]:
-                    self._delete("replicasets", old)
-            for pod in self._list("pods"):
-                if pod["metadata"]["labels"].get(_HASH) != newest["metadata"]["labels"][_HASH]:
-                    self._delete("pods", pod)
+        if done:
+            self._end_what_was_before(also_idle=edited)
         return done
+
+    def _end_what_was_before(self, *, also_idle: bool) -> None:
+        """Pods that are just deleted come back as long as an unfinished rollout of before keeps their ReplicaSet."""
+        newest = self._newest()
+        for old in self._list("replicasets"):
+            if old["metadata"]["uid"] != newest["metadata"]["uid"] and (also_idle or old["spec"]["replicas"]):
+                self._delete("replicasets", old)
+        for pod in self._list("pods"):
+            if pod["metadata"]["labels"].get(_HASH) != newest["metadata"]["labels"][_HASH]:
+                self._delete("pods", pod)
 
     def _edited(self) -> bool:
         return "pod" in self.__dict__ and self.pod != self._found["spec"]["template"]["spec"]
 
     def _write(self) -> None:
         patch = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": self._version()},
+            # Not the resourceVersion: the status moves all the time, and is not somebody else's work on it.
+            {"op": "test", "path": "/metadata/generation", "value": self._found["metadata"]["generation"]},
             {"op": "replace", "path": "/spec/template/spec", "value": self.pod},
         ]
         self._patched = self.api.patch("deployments", self._name, patch, self.namespace, kind="json")
-
-    def _version(self) -> str:
-        # The status moves all the time; only a change of the specification is somebody else's work.
-        fresh = self.api.get("deployments", self._name, self.namespace)
-        base = self._found if fresh["spec"] != self._found["spec"] else fresh
-        version: str = base["metadata"]["resourceVersion"]
-        return version
 
     def _has_new(self) -> bool:
         now = self.api.get("deployments", self._name, self.namespace)

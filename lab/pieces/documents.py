@@ -21,7 +21,8 @@ _ROW = 'SELECT to_json(t)::text FROM tenants t WHERE "tenantId" = %s'
 class AppCredentials:
     """The application's document: broken, there is nothing at its path, neither data nor metadata."""
 
-    name = "app-creds"
+    name = family = "app-creds"
+    harmless = False
     what = f"Vault has {seed.MOUNT}/data/{seed.APP_PATH}"
 
     def broken(self, world: World, kept: Kept | None) -> bool:
@@ -43,7 +44,8 @@ class AppCredentials:
 class TenantConnection:
     """The tenant's document in Vault and its row in PostgreSQL."""
 
-    name = "tenant-connection"
+    name = family = "tenant-connection"
+    harmless = True
     what = f"tenant {seed.TENANT}: refresh token in Vault, row CONNECTED"
 
     def broken(self, world: World, kept: Kept | None) -> bool:
@@ -58,24 +60,60 @@ class TenantConnection:
 
     def remove(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
         _remove(world, _tenant_path(world))
-        _execute(
-            world,
-            """UPDATE tenants SET "status" = 'DISCONNECTED', "displayName" = NULL, "marketplaceId" = NULL,
-                      "sellerId" = NULL, "updatedAt" = now()
-                WHERE "tenantId" = %s""",
-            (world.state["tenant"],),
-        )
+        _disconnect(world)
 
     def restore(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
         _restore(world, _tenant_path(world), kept["document"])
-        columns = ", ".join(f'"{name}"' for name in kept["row"])
-        _execute(
-            world,
-            f"""UPDATE tenants SET ({columns}) =
-                       (SELECT {columns} FROM json_populate_record(NULL::tenants, %s::json))
-                 WHERE "tenantId" = %s""",  # noqa: S608 - the names are the table's own columns
-            (json.dumps(kept["row"]), world.state["tenant"]),
-        )
+        _restore_row(world, kept["row"])
+
+
+class DeletedAppCredentials:
+    """The application's document, deleted as ``vault kv delete`` does it: the version is there and can be undeleted."""
+
+    name = "app-creds-deleted"
+    family = AppCredentials.family
+    harmless = False
+    what = f"{seed.MOUNT}/data/{seed.APP_PATH} is not deleted"
+
+    def broken(self, world: World, kept: Kept | None) -> bool:
+        return kept is not None and not _current(world, seed.APP_PATH)
+
+    def whole(self, world: World) -> str:
+        return "whole"
+
+    def look(self, world: World, workload: BackendWorkload) -> Kept:
+        return _document(world, seed.APP_PATH)
+
+    def remove(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
+        world.vault.client().secrets.kv.v2.delete_latest_version_of_secret(seed.APP_PATH, mount_point=seed.MOUNT)
+
+    def restore(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
+        _restore(world, seed.APP_PATH, kept)
+
+
+class TenantRow:
+    """The tenant's row alone: the product shows the tenant as not connected, though it is."""
+
+    name = "tenant-row"
+    family = TenantConnection.family
+    harmless = True
+    what = "the tenant's row in PostgreSQL says CONNECTED"
+
+    def broken(self, world: World, kept: Kept | None) -> bool:
+        row = _row(world)
+        return kept is not None and (row is None or row["status"] != "CONNECTED")
+
+    def whole(self, world: World) -> str:
+        return "whole"
+
+    def look(self, world: World, workload: BackendWorkload) -> Kept:
+        return {"row": _row(world)}
+
+    def remove(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
+        _disconnect(world)
+
+    def restore(self, world: World, workload: BackendWorkload, kept: Kept) -> None:
+        _restore_row(world, kept["row"])
 
 
 def _tenant_path(world: World) -> str:
@@ -91,6 +129,27 @@ def _row(world: World) -> dict[str, Any] | None:
     finally:
         connection.close()
     return json.loads(found[0]) if found else None
+
+
+def _disconnect(world: World) -> None:
+    _execute(
+        world,
+        """UPDATE tenants SET "status" = 'DISCONNECTED', "displayName" = NULL, "marketplaceId" = NULL,
+                  "sellerId" = NULL, "updatedAt" = now()
+            WHERE "tenantId" = %s""",
+        (world.state["tenant"],),
+    )
+
+
+def _restore_row(world: World, row: dict[str, Any]) -> None:
+    columns = ", ".join(f'"{name}"' for name in row)
+    _execute(
+        world,
+        f"""UPDATE tenants SET ({columns}) =
+                   (SELECT {columns} FROM json_populate_record(NULL::tenants, %s::json))
+             WHERE "tenantId" = %s""",  # noqa: S608 - the names are the table's own columns
+        (json.dumps(row), world.state["tenant"]),
+    )
 
 
 def _execute(world: World, statement: str, values: tuple[object, ...]) -> None:

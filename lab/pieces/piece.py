@@ -16,7 +16,7 @@ Kept = dict[str, Any]
 
 
 class Piece(Protocol):
-    """One thing of the healthy world that the report found missing."""
+    """One thing of the healthy world that can be broken."""
 
     @property
     def name(self) -> str:
@@ -26,6 +26,16 @@ class Piece(Protocol):
     @property
     def what(self) -> str:
         """What it is, in one line."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """Pieces of one family are ways in which the same thing can be broken: one of them at a time."""
+        ...
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the backend stays up while it is broken."""
         ...
 
     def broken(self, world: World, kept: Kept | None) -> bool:

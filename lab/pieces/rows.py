@@ -32,7 +32,8 @@ SELECT c.table_name, t.column_name, array_agg(c.column_name::text ORDER BY c.ord
 class Orders:
     """A new tenant has no orders and is whole; broken is a tenant whose orders ``break`` has taken away."""
 
-    name = "orders"
+    name = family = "orders"
+    harmless = True
     what = "the tenant's orders, items and import records in PostgreSQL"
 
     def broken(self, world: World, kept: Kept | None) -> bool:

@@ -93,6 +93,8 @@ options:
     description:
       - Namespace, on servers that have namespaces, from the root on, for example V(team/app). It goes with each
         request, logging in included.
+      - A server that has none (Vault's community edition, OpenBao before 2.3) would work on its root instead. It is
+        refused, for which its edition is asked for in one more request.
       - Falls back to the environment variables E(VAULT_NAMESPACE) and E(BAO_NAMESPACE).
     type: str
   vault_timeout:

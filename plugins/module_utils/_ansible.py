@@ -110,9 +110,10 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
 
 def _denied(error: KeybuzzError) -> dict[str, object]:
     """A step that cannot even be looked at would stop a repair half way: what the look lacks, the repair lacks too."""
-    if not isinstance(error, ForbiddenError):
-        return {}
-    return {"repair_allowed": False, "missing_permissions": [f"{error.address}: {error.answered}"]}
+    missing = list(error.missing_permissions)
+    if isinstance(error, ForbiddenError):
+        missing.append(f"{error.address}: {error.answered}")
+    return {"repair_allowed": False, "missing_permissions": missing} if missing else {}
 
 
 def argument_spec(*parts: Mapping[str, Mapping[str, Any]], **own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,8 @@ class KeybuzzError(Exception):
 
     status: ClassVar[str] = "error"
     """The drift status this failure stands for when it happens while looking (see :mod:`_drift`)."""
+    missing_permissions: tuple[str, ...] = ()
+    """The rights whose lack is the cause, such as ``SELECT on table orders``, where the cause is that alone."""
 
     def __init__(self, doing: str, address: str, answered: str, remedy: str) -> None:
         self.doing = doing

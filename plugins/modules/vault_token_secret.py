@@ -40,15 +40,18 @@ description:
   - Before a token is made, that mark is written on the Secret (one that is missing is created with it and without
     data), and the run's id into the token's metadata. The one write that stores value and accessor takes the mark away.
     So a crash leaves at most one token and a mark that tells of it. The next run looks for the token by that id and
-    revokes it, if the caller may list all accessors (C(list) and C(sudo) on C(auth/token/accessors), on a server with
-    at most 2000 tokens); if not, it takes the mark away and says by when the token has ended by itself.
+    revokes it, if the caller may (C(list) and C(sudo) on C(auth/token/accessors), C(update) on
+    C(auth/token/lookup-accessor) and on C(auth/token/revoke-accessor), on a server with at most 2000 tokens). If not,
+    it takes the mark away and says by when the token has ended by itself.
   - When the write that stores a token is refused, the token is revoked at once. When its answer is lost, the Secret is
     read again, and made unfit for a write that may still be on its way, before the token is revoked.
-  - A root token, a token that another place uses, and a token that Vault does not say was made here are never revoked.
+  - A root token, a token that another place uses, and a token that Vault does not say was made here for this Secret and
+    this O(environment) are never revoked. Annotations alone prove nothing. They come along when a Secret is copied.
 notes:
   - In check mode the token, the policy and the role are looked up and nothing else happens. Looking up a token by value
     or by accessor, and asking for one's own capabilities (C(sys/capabilities-self), only if something is pending), are
-    C(POST) requests, which Vault's audit log calls updates; they write nothing.
+    C(POST) requests, which Vault's audit log calls updates; they write nothing. A token whose uses are counted loses
+    one when it is asked about itself.
   - Vault permissions to look are C(read) on the policy and the role. Also wanted are C(update) on C(auth/token/lookup),
     so that no token is V(unknown) (it tells of tokens that one already holds, nothing more), C(read) on
     C(sys/mounts/auth/token/tune), so that a capped period is told for certain, and C(update) on
@@ -340,7 +343,7 @@ token:
       type: int
       sample: 604800
     period_seconds:
-      description: Seconds it lives after a renewal; V(0) if it is not periodic.
+      description: Seconds it lives after a renewal; V(0) if it is not periodic, none if its role may not be read.
       type: int
       sample: 604800
     orphan:

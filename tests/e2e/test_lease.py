@@ -48,7 +48,8 @@ class Book:
     def held_by_another(self, *, since: timedelta = timedelta(0)) -> dict[str, str]:
         """Held since that long ago, and not renewed after. Returns the times as a person is told them."""
         begun = datetime.now(UTC) - since
-        before = (self.read() or {}).get("spec") or {}
+        there = self.read()
+        before = there["spec"] if there else {}
         body = {
             "metadata": {"namespace": BACKEND_NAMESPACE, "name": LEASE, "annotations": {WHO: "ops@bastion-1"}},
             "spec": {
@@ -59,7 +60,10 @@ class Book:
                 "leaseTransitions": before.get("leaseTransitions", 0) + 1,
             },
         }
-        self._api.ensure("leases", body)
+        if there:
+            self._api.patch("leases", LEASE, body, BACKEND_NAMESPACE)
+        else:
+            self._api.create("leases", body)
         until = begun + timedelta(seconds=600)
         return {"since": begun.strftime("%Y-%m-%dT%H:%M:%SZ"), "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
 

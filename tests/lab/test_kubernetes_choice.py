@@ -15,6 +15,7 @@ import pytest
 from lab.cluster import Cluster, choose, client, install
 from lab.cluster import kinds as cluster_kinds
 from lab.cluster import program as kube_program
+from lab.cluster.access import LEASE
 from lab.cluster.objects import BACKEND_NAMESPACE
 from lab.errors import LabError
 from lab.processes import PROJECT, Processes
@@ -143,8 +144,9 @@ def test_the_healthy_world_lets_repair_mend_by_name_and_audit_only_look(tmp_path
         install(cluster, VALUES)  # again: replaced, not refused
         repair, audit = client(cluster, "repair"), client(cluster, "audit")
         for name in ("keybuzz-backend-db", "vault-token", "amazon-spapi-creds"):
-            for verb in ("get", "patch", "update"):
+            for verb in ("get", "patch"):
                 assert repair.can(verb, "secrets", BACKEND_NAMESPACE, name=name)
+            assert not repair.can("update", "secrets", BACKEND_NAMESPACE, name=name)
             assert audit.can("get", "secrets", BACKEND_NAMESPACE, name=name)
             assert not audit.can("patch", "secrets", BACKEND_NAMESPACE, name=name)
         assert not repair.can("get", "secrets", BACKEND_NAMESPACE, name="somebody-elses")
@@ -152,6 +154,11 @@ def test_the_healthy_world_lets_repair_mend_by_name_and_audit_only_look(tmp_path
         assert not repair.can("list", "secrets", BACKEND_NAMESPACE)
         assert repair.can("patch", "deployments", BACKEND_NAMESPACE, name="keybuzz-backend", group="apps")
         assert not audit.can("patch", "deployments", BACKEND_NAMESPACE, name="keybuzz-backend", group="apps")
+        lease = {"name": LEASE, "group": "coordination.k8s.io"}
+        assert all(repair.can(verb, "leases", BACKEND_NAMESPACE, **lease) for verb in ("get", "create", "update"))
+        assert audit.can("get", "leases", BACKEND_NAMESPACE, **lease)
+        assert not any(audit.can(verb, "leases", BACKEND_NAMESPACE, **lease) for verb in ("create", "update", "patch"))
+        assert not repair.can("update", "leases", BACKEND_NAMESPACE, name="another", group="coordination.k8s.io")
         assert repair.can("get", "secrets", "keybuzz-api-dev", name="vault-token")
         assert not repair.can("patch", "secrets", "keybuzz-api-dev", name="vault-token")
         assert cluster.kubeconfigs["repair"].stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,7 @@ from lab import pieces, seed
 from lab.errors import LabError, UsageError
 from lab.pieces.piece import Piece
 from lab.world import World
+from tests.lab.kubernetes_world import eventually
 
 pytestmark = pytest.mark.lab
 
@@ -83,15 +84,18 @@ def snapshot(world: World) -> dict[str, Any]:
             if one["metadata"]["name"] == "vault-ca"
         },
         "documents": documents,
+        "policy": vault.sys.read_policy("keybuzz-backend-dev")["data"]["rules"],
+        "role": vault.adapter.get("/v1/auth/token/roles/keybuzz-backend-dev")["data"],
         "rows": rows,
     }
 
 
-@pytest.mark.parametrize("piece", pieces.ALL, ids=lambda piece: piece.name)
+@pytest.mark.parametrize("piece", pieces.EVERY, ids=lambda piece: piece.name)
 def test_a_piece_breaks_alone_and_heals_to_exactly_what_it_was(world: World, piece: Piece) -> None:
     before = snapshot(world)
     pieces.break_pieces(world, [piece])
     assert pieces.broken(world) == [piece.name]
+    eventually(lambda: (world.backend()[0] == 200) == piece.harmless)
     kept = world.directory / "broken" / f"{piece.name}.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     pieces.heal_pieces(world, [piece])
@@ -110,6 +114,33 @@ def test_breaking_all_makes_one_rollout_and_the_backend_goes_down(world: World) 
     assert world.kubernetes().get("secrets", "vault-token", "keybuzz-backend-dev")["data"] == {"VAULT_TOKEN": ""}
     pieces.heal_pieces(world, pieces.ALL)
     assert _revision(world) == revision + 2
+    assert snapshot(world) == before
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_any_that_are_no_two_ways_of_the_same_break_together_and_heal_in_any_order(world: World, number: int) -> None:
+    before = snapshot(world)
+    by_family: dict[str, list[Piece]] = {}
+    for piece in pieces.EVERY:
+        by_family.setdefault(piece.family, []).append(piece)
+    chosen = [ways[number % len(ways)] for ways in by_family.values()]
+    for piece in chosen:
+        pieces.break_pieces(world, [piece])
+    assert set(pieces.broken(world)) == {piece.name for piece in chosen}
+    for piece in chosen if number else reversed(chosen):
+        pieces.heal_pieces(world, [piece])
+    assert pieces.broken(world) == []
+    assert snapshot(world) == before
+
+
+def test_one_thing_is_not_broken_in_two_ways_at_a_time(world: World) -> None:
+    before = snapshot(world)
+    with pytest.raises(UsageError, match="two ways of breaking the same thing"):
+        pieces.break_pieces(world, pieces.chosen(["app-creds", "app-creds-deleted"]))
+    pieces.break_pieces(world, pieces.chosen(["root-token"]))
+    with pytest.raises(UsageError, match="heal root-token puts the other back"):
+        pieces.break_pieces(world, pieces.chosen(["vault-token-secret"]))
+    pieces.heal_pieces(world, pieces.EVERY)
     assert snapshot(world) == before
 
 

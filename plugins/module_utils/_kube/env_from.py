@@ -82,18 +82,16 @@ def plan_env_from(observed: Observed, desired: Desired) -> tuple[tuple[Item, ...
 
 
 def _judged(observed: Observed, desired: Desired, one: EnvFrom, found: EnvFrom | None, item: Item) -> Item:
-    if found is not None and found.optional == one.optional:
-        return item
-    if found is not None:
-        why = "Whether the source may be missing is not as wanted."
-        return replace(item, status="drifted", action="update", reason=why)
-    why = "The source is not in envFrom, so the backend gets none of its variables."
-    item = replace(item, status="missing", action="create", reason=why)
     state = observed.sources.get(one.source)
     predicted = one.kind == "secret" and any(
         restart.secret == one.name and restart.will_change for restart in desired.restart_for
     )
-    if one.optional or predicted:
+    needed = not (one.optional or predicted)
+    if found is not None:
+        return _listed(one, found, item, gone=needed and state is not None and state.exists is False)
+    why = "The source is not in envFrom, so the backend gets none of its variables."
+    item = replace(item, status="missing", action="create", reason=why)
+    if not needed:
         return item
     if state is None or state.exists is None:
         problem = state.problem if state else "it was not read"
@@ -107,6 +105,17 @@ def _judged(observed: Observed, desired: Desired, one: EnvFrom, found: EnvFrom |
             reason=f"{why} It cannot be added: the {_kind(one)} does not exist, and the container would not start.",
             hint=f"Create the {_kind(one)} first, or set optional.",
         )
+    return item
+
+
+def _listed(one: EnvFrom, found: EnvFrom, item: Item, *, gone: bool) -> Item:
+    """The item of a source that is in the list."""
+    if gone:
+        why = f"The source is in envFrom, and the {_kind(one)} does not exist: no container starts with it any more."
+        return replace(item, status="blocked", reason=why, hint=f"Create the {_kind(one)} first, or set optional.")
+    if found.optional != one.optional:
+        why = "Whether the source may be missing is not as wanted."
+        return replace(item, status="drifted", action="update", reason=why)
     return item
 
 

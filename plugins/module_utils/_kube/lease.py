@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, StaleError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, StaleError, UnreachableError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import coordination
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import Conflict, KubeClient
 
@@ -139,7 +139,7 @@ def take(
 
     Raises HeldError when the time is up.
     """
-    end, races, seen, since = clock() + wait, 0, "", clock()
+    end, races, seen, since, lost = clock() + wait, 0, "", clock(), False
     while True:
         found = read(client, namespace, name)
         version = str(found.body.get("metadata", {}).get("resourceVersion"))
@@ -151,6 +151,11 @@ def take(
         if standing != "held":
             try:
                 return _held(client, found, standing, holder=holder, description=description, duration=duration)
+            except UnreachableError:  # it may have been written; the next look tells, and nobody else is this holder
+                if lost:
+                    raise
+                lost = True
+                continue
             except Conflict:
                 races += 1
                 if races < RACES:

@@ -87,7 +87,8 @@ def plan(observed: Observed, desired: Desired, *, written: Iterable[str] = (), s
         ours = plan_restart(observed, desired, writing=writing, template_changes=bool(operations), stage="done")
         if operations or ours.action == "restart" or (restart.action == "restart" and stage == "insist"):
             anew = bool(writing) or bool(older_than_files(observed, desired))
-            secrets_anew = bool(older_than_marked(observed, desired))
+            # What Reloader did not restart may be marked already, by an earlier run that insisted.
+            secrets_anew = stage == "insist" or bool(older_than_marked(observed, desired))
             new_marks = marks(observed, desired, anew=anew, secrets_anew=secrets_anew, insist=stage == "insist")
             operations += _mark(observed, new_marks)
     precondition = {

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Status
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import FIELD_MANAGER
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import ConfigMapState, Observed
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.env import CHECK
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import claims
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.mounts import BACKGROUND, checksum
@@ -95,11 +95,11 @@ def pods_needed(observed: Observed, desired: Desired) -> bool:
     times: list[str | None] = []
     theirs = watched(observed)
     times += [
-        state.data_written if RESTART_FOR in absent or ("secret", state.name) in theirs else _by_others(state)
+        _written(state) if RESTART_FOR in absent or ("secret", state.name) in theirs else _by_others(state)
         for state in _secrets(observed, desired) or ()
     ]
     if checksum(observed, desired):
-        times += [state.data_written for _, state in _mounted(observed, desired)]
+        times += [time for _, time in _mounted(observed, desired)]
     made = str(observed.metadata.get("creationTimestamp") or "")
     return any(time is not None and time > made for time in times)
 
@@ -182,13 +182,10 @@ def _secret_reasons(observed: Observed, desired: Desired, done: Collection[Sourc
         reasons += older_than_marked(observed, desired) if marked else changed
         ours = []
     for state in (*ours, *theirs):
-        if ("secret", state.name) in done or (
-            state in theirs and acted_since(observed, ("secret", state.name), state.data_written)
-        ):
-            continue
-        older = _older(observed, state.data_written, RESTART_FOR)
-        if older:
-            reasons.append(f"Secret {state.name} was written at {state.data_written}, after {', '.join(older)} started")
+        source: SourceName = ("secret", state.name)
+        time = _written(state)
+        if source not in done and not (state in theirs and acted_since(observed, source, time)):
+            reasons += _written_after(observed, state, time)
     return reasons
 
 
@@ -203,11 +200,21 @@ def older_than_marked(observed: Observed, desired: Desired) -> list[str]:
     for state in _secrets(observed, desired) or ():
         if RESTART_FOR not in observed.annotations or ("secret", state.name) in watched(observed):
             continue
-        time = _by_others(state)
-        older = _older(observed, time, RESTART_FOR)
-        if older:
-            reasons.append(f"Secret {state.name} was written at {time}, after {', '.join(older)} started")
+        reasons += _written_after(observed, state, _by_others(state))
     return reasons
+
+
+def _written_after(observed: Observed, state: SecretState, time: str | None) -> list[str]:
+    older = _older(observed, time, RESTART_FOR)
+    return [f"Secret {state.name} was written at {time}, after {', '.join(older)} started"] if older else []
+
+
+def _written(state: SecretState) -> str | None:
+    """When its data were last written: by us as noted, because our later notes move the time in managedFields."""
+    noted = state.annotations.get(DATA_WRITTEN)
+    if noted is None:
+        return state.data_written
+    return max(f"{noted[:19]}Z", _by_others(state) or "")
 
 
 def _by_others(state: SecretState) -> str | None:
@@ -231,21 +238,26 @@ def older_than_files(observed: Observed, desired: Desired, done: Collection[Sour
     """Which mounted ConfigMaps were written after pods of the template as it stands had started."""
     reasons = []
     theirs = watched(observed)
-    for name, state in _mounted(observed, desired):
+    for name, time in _mounted(observed, desired):
         source: SourceName = ("config_map", name)
-        if source in done or (source in theirs and acted_since(observed, source, state.data_written)):
+        if source in done or (source in theirs and acted_since(observed, source, time)):
             continue
-        older = _older(observed, state.data_written, CONFIG_CHECKSUM)
+        older = _older(observed, time, CONFIG_CHECKSUM)
         if older:
             reasons.append(f"ConfigMap {name} was written after {', '.join(older)} started; {BACKGROUND}")
     return reasons
 
 
-def _mounted(observed: Observed, desired: Desired) -> list[tuple[str, ConfigMapState]]:
-    """The ConfigMaps of the wanted mounts that are there, each once."""
-    names = dict.fromkeys(wanted.config_map for wanted in desired.config_mounts)
-    found = [(name, observed.config_maps.get(name)) for name in names]
-    return [(name, state) for name, state in found if state is not None and state.exists]
+def _mounted(observed: Observed, desired: Desired) -> list[tuple[str, str | None]]:
+    """The ConfigMaps of the wanted mounts that are there, each once, and when a wanted key of it was last written."""
+    found = []
+    for name in dict.fromkeys(wanted.config_map for wanted in desired.config_mounts):
+        state = observed.config_maps.get(name)
+        if state is not None and state.exists:
+            keys = [wanted.key for wanted in desired.config_mounts if wanted.config_map == name]
+            written = [one.time for key in keys for one in claims(state.metadata, ("f:data", f"f:{key}")) if one.time]
+            found.append((name, max(written, default=state.data_written)))
+    return found
 
 
 def _older(observed: Observed, written: str | None, annotation: str) -> tuple[str, ...]:

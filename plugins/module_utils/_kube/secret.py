@@ -23,8 +23,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.json_patch im
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.metadata import managers, owner_references, written
 
 DATA_WRITTEN = "amazon.keybuzz.io/data-written"
-"""Annotation of a Secret: when this collection last wrote its data, by its own clock. managedFields does not tell that
-time, because writing an annotation moves it too."""
+"""Annotation of a Secret: when this collection last wrote its data, by the server's clock, which tells the pods' times
+too. managedFields does not tell it, because writing an annotation moves its time."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def write_secret_values(
     if any(state.encoded.get(key) != value for key, value in wanted.items()):
         annotations = {
             **annotations,
-            DATA_WRITTEN: datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            DATA_WRITTEN: (client.server_time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     if not state.exists:
         body = {

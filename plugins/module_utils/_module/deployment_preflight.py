@@ -60,6 +60,18 @@ def permission(client: KubeClient, desired: Desired, observed: Observed, made: P
     return Permission(not missing, missing)
 
 
+def unread(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """What the caller may not read. The plan goes without it, and says that it could not be checked."""
+    missing = [
+        f"get {kind.replace('_', '')}s {desired.namespace}/{name}"
+        for (kind, name), source in observed.sources.items()
+        if source.exists is None
+    ]
+    if observed.pods_problem:
+        missing.append(f"list pods {desired.namespace}")
+    return tuple(missing)
+
+
 def permission_if_told(client: KubeClient, desired: Desired, observed: Observed, made: Plan) -> Permission:
     """As :func:`permission`; where the server does not answer reviews, the writes themselves will tell."""
     try:

@@ -41,6 +41,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_
     asked,
     not_admitted,
     permission,
+    unread,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_repair import TRIES, Writer, Written
 
@@ -102,6 +103,10 @@ def _predicted(client: KubeClient, desired: Desired, look: Look, protect: Protec
         observed = look.with_pods(observed)
     if observed.pods and not state.done:
         items = tuple(_explained(item, observed.pods) if item.id == ROLLOUT else item for item in items)
+    # A repair that does not see everything would end without knowing whether it is done.
+    lacking = (*found.missing, *unread(desired, observed))
+    if lacking != found.missing:
+        found = replace(found, allowed=False, missing=lacking)
     return Outcome(
         items,
         changed=anything_pending(items),

@@ -21,7 +21,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import Forb
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.address import apps, core
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.observe import label_selector
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import RESTART_FOR, mark
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import AGAIN, RESTART_FOR, mark
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_state import (
@@ -128,7 +128,7 @@ def _older(pods: list[dict[str, Any]], readers: tuple[str, ...], secret: SecretS
     for pod in pods:
         if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
             continue
-        marked = ((pod["metadata"].get("annotations") or {}).get(RESTART_FOR) or "").split(",")
+        marked = ((pod["metadata"].get("annotations") or {}).get(RESTART_FOR) or "").removesuffix(AGAIN).split(",")
         if part in marked:
             continue
         started = [_started(pod, name) for name in readers]

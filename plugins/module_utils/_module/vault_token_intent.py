@@ -28,6 +28,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
     Desired,
     Intent,
     Observed,
+    made_for,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import capabilities, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
@@ -36,6 +37,11 @@ INTENT_ITEM = f"{CHECK}/intent"
 RUN_ID = "run_id"
 """In the metadata of every token that is made after a mark was written."""
 ALL_ACCESSORS = "auth/token/accessors"
+TO_SEARCH = {
+    ALL_ACCESSORS: ("list", "sudo"),
+    "auth/token/lookup-accessor": ("update",),
+    "auth/token/revoke-accessor": ("update",),
+}
 MOST_LOOKUPS = 2000
 """A server with more tokens is not searched: at some 10 ms a look-up this takes 20 s."""
 FRESH = timedelta(seconds=30)
@@ -80,14 +86,9 @@ def read(annotation: str | None) -> tuple[Intent, ...]:
 
 
 def may_search(vault: VaultClient) -> bool:
-    """Whether the caller may list the accessors of all tokens, and revoke by one. Asked, not tried."""
-    revoke = "auth/token/revoke-accessor"
-    held = capabilities.held(vault, (ALL_ACCESSORS, revoke))
-    return (
-        held is not None
-        and capabilities.allows(held[ALL_ACCESSORS], ("list", "sudo"))
-        and capabilities.allows(held[revoke], ("update",))
-    )
+    """Whether the caller may list the accessors of all tokens, look up and revoke by one. Asked, not tried."""
+    held = capabilities.held(vault, TO_SEARCH)
+    return held is not None and all(capabilities.allows(held[path], wanted) for path, wanted in TO_SEARCH.items())
 
 
 def wait_for_a_living_run(intents: tuple[Intent, ...], look_again: Callable[[], str | None]) -> None:
@@ -120,10 +121,9 @@ def clear(vault: VaultClient, observed: Observed, desired: Desired) -> tuple[Lef
                 if accessor in in_use:
                     continue
                 found = token.lookup_accessor(vault, accessor)
-                run_id = found.metadata.get(RUN_ID, "") if found and found.made_here and not found.is_root else ""
-                if run_id in wanted:
+                if found and found.metadata.get(RUN_ID) in wanted and made_for(found, desired) and not found.is_root:
                     token.revoke_accessor(vault, accessor)
-                    fates[run_id] = "revoked"
+                    fates[found.metadata[RUN_ID]] = "revoked"
     return tuple(Leftover(one, fates[one.run_id], ends_by(one, desired)) for one in observed.intents)
 
 
@@ -159,7 +159,8 @@ def intent_item(observed: Observed, desired: Desired) -> tuple[Item, ...]:
         if last > datetime.now(UTC)
         else f"A token of it has ended by itself by {_text(last)}."
     )
-    hint = f"A repair removes the mark. To look for the token it needs list and sudo on {ALL_ACCESSORS}."
+    needed = "; ".join(f"{' and '.join(wanted)} on {path}" for path, wanted in TO_SEARCH.items())
+    hint = f"A repair removes the mark. To look for the token it needs {needed}."
     return (replace(item, reason=f"{item.reason} {left}", hint=hint),)
 
 

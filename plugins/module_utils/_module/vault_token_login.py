@@ -56,7 +56,7 @@ def _mount(found: ObservedLogin, login: Login, desired: Desired) -> Item:
         status="in_sync",
         before=found.mount,
         after="configured",
-        reason="The Kubernetes auth method is enabled and knows its cluster.",
+        reason="The Kubernetes auth method is enabled and was told of a cluster; of which one is not compared.",
     )
     configure = f"vault write auth/{login.mount}/config kubernetes_host=https://<API server>:6443"
     if found.mount == "missing":

@@ -36,6 +36,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
     ObservedLogin,
     Place,
     Superseded,
+    made_for,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kubernetes_auth, policy, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.answers import TokenRefusedError
@@ -86,7 +87,7 @@ def observe(servers: Servers, desired: Desired) -> tuple[Observed, SecretState]:
         observed = _with_login(servers, desired, observed) if desired.login else _with_role(servers, desired, observed)
     others = _others(servers, desired, observed)
     if desired.revoke_superseded and observed.superseded:
-        observed = _with_fates(servers, observed, others)
+        observed = _with_fates(servers, desired, observed, others)
         observed = _with_consumers(servers, desired, observed, state)
     if desired.strategy == "scoped" and desired.login is None:
         observed = _with_sharing(observed, others)
@@ -134,7 +135,7 @@ class _Other:
 def _others(servers: Servers, desired: Desired, observed: Observed) -> tuple[_Other, ...]:
     """Read the places to compare with, if there is a token to compare, or one whose fate hangs on them."""
     waiting = desired.revoke_superseded and observed.superseded
-    if desired.strategy == "copy" or (observed.token is None and not waiting):
+    if not waiting and (desired.strategy == "copy" or observed.token is None):
         return ()
     found = []
     for place in desired.compare_with:
@@ -156,8 +157,8 @@ def _with_sharing(observed: Observed, others: tuple[_Other, ...]) -> Observed:
     )
 
 
-def _with_fates(servers: Servers, observed: Observed, others: tuple[_Other, ...]) -> Observed:
-    """What may be done with the tokens that were replaced: Vault itself has to say that they were made here."""
+def _with_fates(servers: Servers, desired: Desired, observed: Observed, others: tuple[_Other, ...]) -> Observed:
+    """What may be done with the tokens that were replaced: Vault itself has to say that they were made for here."""
     in_use = {observed.recorded, observed.token.accessor if observed.token else None}
     asked = [ask(servers.vault, other.value, other.state) for other in others]
     elsewhere = {answer.token.accessor for answer in asked if answer.token}
@@ -169,7 +170,7 @@ def _with_fates(servers: Servers, observed: Observed, others: tuple[_Other, ...]
             fates.append(Superseded(entry.accessor, "unknown"))
         elif found is None:
             fates.append(Superseded(entry.accessor, "gone"))
-        elif entry.accessor in in_use or found.is_root or not found.made_here:
+        elif entry.accessor in in_use or found.is_root or not made_for(found, desired):
             fates.append(Superseded(entry.accessor, "foreign"))
         elif entry.accessor in elsewhere:
             fates.append(Superseded(entry.accessor, "shared"))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import ForbiddenError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_intent import INTENT_ITEM
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_login import LOGIN_ROLE
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_look import Servers
@@ -61,7 +62,7 @@ def ask(servers: Servers, desired: Desired, observed: Observed, actions: Mapping
     unasked = False
     for client, needed, suffix in (
         (servers.bootstrap, _of_bootstrap(desired, actions), " (with the bootstrap token)"),
-        (servers.vault, _of_vault(desired, actions), ""),
+        (servers.vault, _of_vault(desired, observed, actions), ""),
     ):
         if client is None or not needed:
             continue
@@ -87,6 +88,17 @@ def ask(servers: Servers, desired: Desired, observed: Observed, actions: Mapping
     return Permission(allowed, tuple(missing), tuple(warnings))
 
 
+def unread(observed: Observed) -> tuple[str, ...]:
+    """What the caller may not read. The plan goes without it, and says that it could not be checked."""
+    missing = [
+        f"read {refusal.address.partition('/v1/')[2] or refusal.address}"
+        for refusal in (observed.policy, observed.role)
+        if isinstance(refusal, ForbiddenError)
+    ]
+    missing += [f"get {refusal.address}" for _, refusal in observed.unread if isinstance(refusal, ForbiddenError)]
+    return tuple(dict.fromkeys(missing))
+
+
 def _of_bootstrap(desired: Desired, actions: Mapping[str, str]) -> list[tuple[str, str]]:
     needed = []
     if POLICY in actions:
@@ -99,12 +111,14 @@ def _of_bootstrap(desired: Desired, actions: Mapping[str, str]) -> list[tuple[st
     return needed
 
 
-def _of_vault(desired: Desired, actions: Mapping[str, str]) -> list[tuple[str, str]]:
+def _of_vault(desired: Desired, observed: Observed, actions: Mapping[str, str]) -> list[tuple[str, str]]:
     needed = []
-    if desired.strategy == "scoped" and actions.get(SECRET) in {"create", "update"}:
+    replaces = desired.strategy == "scoped" and actions.get(SECRET) in {"create", "update"}
+    if replaces:
         # Not also revoking: only a token that cannot be stored takes it, and that ends by itself as well.
         needed.append(("update", f"auth/token/create/{policy.quoted(desired.role_name)}"))
-    if SUPERSEDED in actions:
+    # The token that is replaced now is one to revoke when the pods have the new one.
+    if SUPERSEDED in actions or (replaces and desired.revoke_superseded and observed.recorded):
         needed.append(("update", REVOKE))
     return needed
 

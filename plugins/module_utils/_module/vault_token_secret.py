@@ -31,7 +31,11 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
     observe,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_notes import INTENT
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_permissions import Permission, ask
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_permissions import (
+    Permission,
+    ask,
+    unread,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_plan import SECRET, plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_setup import (
     POLICY,
@@ -121,11 +125,20 @@ def run(servers: Servers, desired: Desired, *, check_mode: bool) -> Outcome:
     raise AssertionError("the last try returns or raises")
 
 
+def _with_what_cannot_be_read(permission: Permission, observed: Observed) -> Permission:
+    """A repair that does not see everything would end without knowing whether it is done."""
+    blind = unread(observed)
+    if not blind:
+        return permission
+    warnings = tuple(f"The repair would be denied: {missing}." for missing in blind)
+    return Permission(False, (*permission.missing, *blind), (*permission.warnings, *warnings))
+
+
 def _look_only(servers: Servers, desired: Desired, fingerprints: Fingerprints) -> Outcome:
     observed, _ = observe(servers, desired)
     items = plan(observed, desired, fingerprints)
     todo = {item.id: item.action for item in pending(items)}
-    permission = ask(servers, desired, observed, todo)
+    permission = _with_what_cannot_be_read(ask(servers, desired, observed, todo), observed)
     outcome = _outcome(
         permission.noted(items), observed, desired, changed=bool(todo), remaining=None, permission=permission
     )
@@ -264,11 +277,12 @@ def _described(observed: Observed, desired: Desired) -> dict[str, object]:
         "expires_at": None,
     }
     if found is not None:
-        role_period = desired.period if found.role == desired.role_name else 0
+        by_role, role = found.role == desired.role_name, observed.role
+        of_role = policy.period_of(role) if by_role and isinstance(role, Mapping) else None if by_role else 0
         facts |= {
             "policies": sorted(found.policies),
             "ttl_seconds": found.ttl_seconds,
-            "period_seconds": found.period_seconds or role_period,
+            "period_seconds": found.period_seconds or of_role,
             "orphan": found.orphan,
             "renewable": found.renewable,
             "expires_at": found.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if found.expires_at else None,

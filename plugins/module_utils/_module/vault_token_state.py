@@ -96,7 +96,7 @@ class Superseded:
     """A token that was made here and replaced.
 
     :param fate: ``living`` may be revoked, ``gone`` needs no revoking; ``foreign`` and ``shared`` are left alone,
-        because Vault says that it was made by somebody else, or another place uses it.
+        because Vault says that it was not made for this Secret, or another place uses it; so is ``unknown``.
     """
 
     accessor: str
@@ -190,6 +190,16 @@ class ForeignOwner:
     name: str
     source: str = ""
     command: str = ""
+
+
+def made_for(token: Token, desired: Desired) -> bool:
+    """Whether Vault says that the token was made here for this very Secret.
+
+    The annotations alone do not: they come along when somebody copies a Secret, or restores it in another namespace.
+    """
+    place = desired.place
+    home = {"environment": desired.environment, "namespace": place.namespace, "secret": place.secret}
+    return token.made_here and all(token.metadata.get(name) == value for name, value in home.items())
 
 
 def desired_from(options: Mapping[str, Any], *, bootstrap_given: bool) -> Desired:

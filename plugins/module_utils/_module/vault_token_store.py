@@ -136,8 +136,14 @@ def clear_marks(
 
 
 def revoke_superseded(servers: Servers, observed: Observed, state: SecretState, revocable: frozenset[str]) -> Observed:
-    """Revoke, then take them off the Secret; not one where the second step would be denied."""
+    """Revoke, then take them off the Secret; not one where the second step would be denied.
+
+    :raises StaleError: the Secret is not what was read: somebody may have put a replaced token back.
+    """
     _may_mark(servers, state)
+    now = read_secret(servers.kube, state.namespace, state.name, servers.protect)
+    if now.resource_version != state.resource_version:
+        raise StaleError("revoking what was replaced in", state.address, "it was changed meanwhile", "Run again.")
     for entry in observed.superseded:
         if entry.fate == "living":
             token.revoke_accessor(servers.vault, entry.accessor)
@@ -170,7 +176,7 @@ def _check_what_was_made(kind: TokenClass, desired: Desired) -> None:
         raise BlockedError(
             "making a token through",
             f"auth/token/roles/{desired.role_name}",
-            f"the role makes tokens of the class {kind}; it was revoked and nothing was stored",
+            f"the role makes tokens of the class {kind}; nothing was stored",
             "Correct the role: run once with vault_bootstrap_token_file.",
         )
 
@@ -185,7 +191,7 @@ def _settle(
     """
     hours = made.token.ttl_seconds / 3600
     try:
-        if _is_at_home(servers, desired, made, error, creating=creating):
+        if _is_at_home(servers, desired, made, mine, error, creating=creating):
             return
     except KeybuzzError:
         raise BlockedError(
@@ -193,7 +199,9 @@ def _settle(
             error.address,
             f"{error.answered}; whether the token made for it was stored is not known, so it was not revoked and "
             f"ends by itself in {hours:.0f} h if it was not",
-            f"{error.remedy} The next run finds its mark on the Secret and decides.",
+            f"{error.remedy} Then look at the Secret: nothing could be noted on it, as the caller may not patch it."
+            if creating
+            else f"{error.remedy} The next run finds its mark on the Secret and decides.",
         ) from error
     try:
         token.revoke_accessor(servers.vault, made.token.accessor)
@@ -209,7 +217,7 @@ def _settle(
 
 
 def _is_at_home(
-    servers: Servers, desired: Desired, made: token.NewToken, error: KeybuzzError, *, creating: bool
+    servers: Servers, desired: Desired, made: token.NewToken, mine: Intent, error: KeybuzzError, *, creating: bool
 ) -> bool:
     """Whether the Secret holds the token now; if not, it cannot come to hold it any more.
 
@@ -226,7 +234,7 @@ def _is_at_home(
             break
         try:
             # The write tests the Secret's version: once that is another, it fails whenever it arrives.
-            claim = intents.written((intents.new_intent(), *intents.read(stored.annotations.get(INTENT))))
+            claim = intents.written((mine, *intents.read(stored.annotations.get(INTENT))))
             write_secret_values(servers.kube, stored, {}, {INTENT: claim})
         except StaleError:
             continue
@@ -240,12 +248,14 @@ def _may_still_arrive(error: KeybuzzError) -> bool:
 
 
 def _take_the_mark_away(servers: Servers, desired: Desired, mine: Intent) -> None:
-    """A mark that stays is harmless: the next run looks for a token and finds none."""
+    """Its own alone: another run's may stand for a token. One that stays is harmless: the next run finds none."""
     place = desired.place
     with contextlib.suppress(KeybuzzError):
         stored = read_secret(servers.kube, place.namespace, place.secret, servers.protect)
-        if any(one.run_id == mine.run_id for one in intents.read(stored.annotations.get(INTENT))):
-            write_secret_values(servers.kube, stored, {}, {INTENT: None})
+        marks = intents.read(stored.annotations.get(INTENT))
+        others = tuple(one for one in marks if one.run_id != mine.run_id)
+        if others != marks:
+            write_secret_values(servers.kube, stored, {}, {INTENT: intents.written(others)})
 
 
 def _superseded_by_a_write(observed: Observed) -> tuple[Superseded, ...]:

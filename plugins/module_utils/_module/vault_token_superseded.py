@@ -70,14 +70,20 @@ def revokes_blindly(observed: Observed, desired: Desired) -> bool:
 
 
 def _kept(item: Item, fates: set[str], desired: Desired) -> Item:
-    why = {"foreign": "Vault says it was not made here", "shared": "another place uses it"}
-    reasons = sorted({why.get(fate, "Vault does not let it be looked up") for fate in fates})
-    return replace(
+    why = {"foreign": "Vault says it was not made for this Secret", "shared": "another place uses it"}
+    reasons = sorted({why.get(fate, "whether it is in use elsewhere is not known") for fate in fates})
+    item = replace(
         item,
         status="ignored",
         action="none",
         after=item.before,
         reason=f"A token noted as replaced is not revoked: {'; '.join(reasons)}.",
+    )
+    if "unknown" in fates:
+        hint = "Allow the caller update on auth/token/lookup-accessor, and get on each Secret of compare_with."
+        return replace(item, status="unknown", hint=hint)
+    return replace(
+        item,
         hint=f"Decide about it by hand, then remove the annotation {SUPERSEDED_ACCESSOR} "
         f"from Secret {desired.place.namespace}/{desired.place.secret}.",
     )

@@ -56,6 +56,12 @@ _REFUSALS: tuple[tuple[str, type[KeybuzzError], str, str], ...] = (
         "Give pg_passfile with a line that matches host, port, database and user (mode 0600), or pg_password.",
     ),
     (
+        "permission denied for database",
+        ForbiddenError,
+        "the user may not connect to this database",
+        "Grant CONNECT on the database to pg_user.",
+    ),
+    (
         "no pg_hba.conf entry",
         ForbiddenError,
         "the server does not let this user in from here in this way",

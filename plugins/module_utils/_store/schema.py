@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 class SchemaError(BlockedError):
-    """Tables, columns, keys or privileges are missing."""
+    """Tables, columns, keys or privileges are missing.
+
+    :param missing: the privileges among them, such as ``SELECT on table orders``.
+    """
+
+    def __init__(self, doing: str, address: str, answered: str, remedy: str, missing: Iterable[str] = ()) -> None:
+        super().__init__(doing, address, answered, remedy)
+        self.missing_permissions = tuple(missing)
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is missing, and the SQL that adds it."""
+    """One thing that is missing, and the SQL that adds it.
+
+    :param rights: privileges, if that is what is missing.
+    """
 
     what: str
     ddl: str
+    rights: tuple[str, ...] = ()
 
 
 _CATALOGUE = """
@@ -117,6 +128,7 @@ def problems(table: Table, found: Found, role: str) -> tuple[Problem, ...]:
             Problem(
                 f"privilege {', '.join(lacking)} on {table.name}",
                 f"GRANT {', '.join(lacking)} ON {table.quoted} TO {quote(role)};",
+                tuple(f"{privilege} on table {table.name}" for privilege in lacking),
             )
         )
     return tuple(missing)
@@ -134,6 +146,7 @@ def require(pairs: Iterable[tuple[Table, Found]], role: str, where: str) -> None
             where,
             "missing: " + "; ".join(problem.what for problem in found),
             "As their owner, run: " + " ".join(problem.ddl for problem in found),
+            [right for problem in found for right in problem.rights],
         )
 
 

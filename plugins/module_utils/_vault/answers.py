@@ -11,6 +11,7 @@ The server's own texts are only matched, never shown: they can repeat what was s
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,10 +55,12 @@ class WrongMountError(BadInputError):
 
 
 class WrongNamespaceError(BadInputError):
-    """The server has no namespace of this name."""
+    """The server has no namespace of this name, or none at all."""
 
 
 NO_MOUNT, NO_NAMESPACE = "no handler for route", "namespace not found"
+HEALTH = "sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200&sealedcode=200&uninitcode=200"
+"""Answers without a token, and with 200 whatever the state of the node."""
 NOWHERE = (NO_MOUNT, NO_NAMESPACE)
 """Signs in the text of a 404 that is no missing object."""
 
@@ -115,6 +118,29 @@ def explain(peek: Peek, refusal: Refusal) -> KeybuzzError:
     return _unexpected(refusal)
 
 
+def lacks_namespaces(health: Mapping[str, Any]) -> bool:
+    """Whether the server ignores the name of a namespace: Vault's community edition, and OpenBao before 2.3.
+
+    :param health: what it answers at :data:`HEALTH`. Vault tells its edition since 1.16, and before in its version.
+    """
+    if "enterprise" in health:
+        return not health["enterprise"]
+    version = str(health.get("version") or "")
+    number = re.match(r"(\d+)\.(\d+)", version)
+    return number is not None and "+" not in version and (int(number[1]), int(number[2])) < (2, 3)
+
+
+def no_namespaces(addr: str, namespace: str) -> KeybuzzError:
+    """The exception for a server that would work on its root instead of in the namespace."""
+    return WrongNamespaceError(
+        "connecting to",
+        addr,
+        f"this server has no namespaces: it would take {namespace} for its root, without a word",
+        "Leave vault_namespace (VAULT_NAMESPACE) out, or give the address of a server that has it (Vault Enterprise, "
+        "OpenBao from 2.3 on).",
+    )
+
+
 def standby(doing: str, url: str, location: str) -> KeybuzzError:
     """The exception for a redirect, which is how a standby without request forwarding answers."""
     parts = urllib.parse.urlsplit(location)
@@ -137,6 +163,15 @@ def _forbidden(peek: Peek, refusal: Refusal) -> KeybuzzError:
     if status == 200:
         held = body.get(path) or (body.get("data") or {}).get(path) or []
         has = f"has {', '.join(held)}" if held and list(held) != ["deny"] else "has none"
+        if "root" in held or (held and set(needed) <= set(held)):
+            return ForbiddenError(
+                doing,
+                url,
+                f"permission denied (HTTP 403): the token has {', '.join(held)} on {path}{refusal.within}, and the "
+                "server wants more than that",
+                "Look for what narrows it: sudo, required or denied parameters of the policy, the token's addresses, a "
+                "control group. The server's audit log has the request.",
+            )
         wanted = " or ".join(needed)
         listed = ", ".join(f'"{capability}"' for capability in needed)
         return ForbiddenError(

@@ -110,6 +110,20 @@ class VaultClient:
         other._ends_with_us = session.revocable
         return other
 
+    def require_namespaces(self) -> None:
+        """Accept a server that has namespaces, if one was named. Sends no token.
+
+        :raises WrongNamespaceError: it has none, and would take each request as one for its root.
+        """
+        if self.namespace is None:
+            return
+        root = copy.copy(self)
+        root.namespace = None
+        root._adapter = root._connect(None, session=self._adapter.session)
+        health = root._send("GET", answers.HEALTH, doing="asking for the health of")
+        if answers.lacks_namespaces(health.body):
+            raise answers.no_namespaces(self.addr, self.namespace)
+
     def close(self) -> None:
         """End the token if it was made for this client, and the connection.
 
@@ -248,7 +262,7 @@ def connect(params: Mapping[str, Any], protect: Protect) -> VaultClient:
     """A client from a module's options (``vault_addr``, ``vault_token`` or ``vault_auth_method``, …).
 
     :param protect: called with each secret before it is used.
-    :raises BadInputError: an option is missing or cannot work.
+    :raises BadInputError: an option is missing or cannot work, or the server has no namespaces and one is named.
     :raises ForbiddenError: the login is refused.
     """
     login = logins.wanted(params, protect)
@@ -271,6 +285,7 @@ def connect(params: Mapping[str, Any], protect: Protect) -> VaultClient:
         timeout=params.get("vault_timeout") or 10.0,
         kv_version=None if version == "auto" else int(version),
     )
+    client.require_namespaces()
     return client.logged_in(login, protect) if login else client
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, UnreachableError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import lease
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import Denied, KubeClient, NotFound, connect
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.lease import HeldError, LostError
@@ -201,6 +201,35 @@ def test_a_race_lost_to_the_server_is_run_again(
     with pytest.raises(HeldError, match=r"quicker@host"):
         do(kube, namespace, "slower")
     assert api.get("leases", NAME, namespace)["spec"]["holderIdentity"] == "quicker"
+
+
+def test_a_lease_whose_answer_was_lost_is_found_to_be_taken(
+    kube: KubeClient, api: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, lost = kube.create, []
+
+    def unheard(path: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        create(path, body, **options)
+        lost.append(path)
+        raise UnreachableError("writing", path, "the connection broke", "Run again.")
+
+    monkeypatch.setattr(kube, "create", unheard)
+    assert facts(do(kube, namespace, "one"))["standing"] == "mine"
+    assert len(lost) == 1
+    monkeypatch.undo()
+    do(kube, namespace, "one", state="released")
+    monkeypatch.setattr(kube, "update", unheard_always(lost))
+    with pytest.raises(UnreachableError):
+        do(kube, namespace, "two")
+    assert len(lost) == 3, "twice and no more"
+
+
+def unheard_always(lost: list[str]) -> Any:
+    def unheard(path: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        lost.append(path)
+        raise UnreachableError("writing", path, "the connection broke", "Run again.")
+
+    return unheard
 
 
 RACER = """

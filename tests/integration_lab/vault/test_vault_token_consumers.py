@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart import RESTART_FOR, mark
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import read_secret
 
@@ -224,5 +225,52 @@ def test_who_may_not_look_tokens_up_by_accessor_revokes_none_and_still_checks_th
     outcome = world.check(servers=world.servers(), superseded="revoke")
     assert item(outcome, ITEM).action == "remove"
     outcome = world.run(servers=replace(world.servers(), vault=blind), superseded="revoke")
-    assert (item(outcome, ITEM).status, item(outcome).status) == ("ignored", "in_sync")
+    assert (item(outcome, ITEM).status, item(outcome).status) == ("unknown", "in_sync")
+    assert "update on auth/token/lookup-accessor" in item(outcome, ITEM).hint
     assert world.server.alive(replaced)
+
+
+@pytest.mark.parametrize("other", ["environment", "namespace", "secret"])
+def test_the_token_of_another_place_is_not_revoked_when_its_secret_was_copied_with_all_its_annotations(
+    world: World, other: str
+) -> None:
+    world.healthy()
+    home = {"environment": NAMESPACE, "namespace": NAMESPACE, "secret": SECRET, other: "production"}
+    meta = {"managed_by": "keybuzz.amazon", **home}
+    original = world.server.make_token(policies=["default"], ttl="1h", no_parent=True, meta=meta)
+    noted = {"metadata": {"annotations": {SUPERSEDED: original["accessor"]}}}
+    world.kubernetes.api.patch("secrets", SECRET, noted, NAMESPACE)
+    assert not world.run(superseded="revoke").changed
+    assert world.server.alive(original["accessor"])
+
+
+def test_with_strategy_copy_too_a_replaced_token_that_another_place_uses_is_not_revoked(world: World) -> None:
+    used, accessor = world.healthy(), world.annotations[ACCESSOR]
+    world.kubernetes.put(API, SECRET, {KEY: used, "ROOT": world.server.token("root")})
+    place = {"namespace": API, "secret": SECRET}
+    options = {"strategy": "copy", "copy_from": {**place, "key": "ROOT"}, "compare_with": [{**place, "key": KEY}]}
+    world.edit("")
+    world.run(**options)
+    assert world.annotations[SUPERSEDED] == accessor
+    outcome = world.run(**options, superseded="revoke")
+    assert "another place uses it" in item(outcome, "vault_token/superseded").reason
+    assert world.server.alive(accessor)
+
+
+def test_a_replaced_token_that_somebody_puts_back_right_before_it_is_revoked_stays_valid(world: World) -> None:
+    old = world.healthy()
+    world.edit("")
+    world.run()
+
+    class PutBack(KubeClient):
+        def __init__(self, real: KubeClient) -> None:
+            self.__dict__.update(real.__dict__)
+
+        def may(self, *question: Any, **more: Any) -> bool:
+            world.edit(old)  # after the look, before the first write
+            return super().may(*question, **more)
+
+    servers = world.servers()
+    outcome = world.run(servers=replace(servers, kube=PutBack(servers.kube)), superseded="revoke")
+    assert not outcome.changed
+    assert world.lookup(world.value)["ttl"] > 0

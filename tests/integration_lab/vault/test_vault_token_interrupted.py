@@ -100,6 +100,45 @@ def test_without_that_right_the_mark_is_cleared_and_the_end_of_the_token_is_told
     assert "vault_token/intent" not in [entry.id for entry in world.check().items]
 
 
+def test_who_may_list_the_accessors_and_not_look_them_up_searches_for_nothing_and_is_done(world: World) -> None:
+    world.put("")
+    with pytest.raises(Killed):
+        world.run(servers=failed_after_making(world))
+    searching(world)
+    blind = world.limited("half-searching", base="searching", without=("auth/token/lookup-accessor",))
+    done = world.run(servers=replace(world.servers(), vault=blind))
+    assert done.facts["interrupted_runs"][0]["token"] == "unsought"  # type: ignore[index]
+    assert world.lookup(world.value)["ttl"] > 0
+
+
+def test_the_mark_of_a_run_that_came_in_between_outlives_this_run_so_that_its_token_is_found(world: World) -> None:
+    world.put("")
+
+    class Between(KubeClient):
+        """Before this run's token is stored, another one marks the Secret, makes a token and is killed."""
+
+        def __init__(self, real: KubeClient) -> None:
+            self.__dict__.update(real.__dict__)
+            self.writes, self.left = 0, ""
+
+        def patch(self, path: str, body: Any, **options: Any) -> dict[str, Any]:
+            self.writes += 1
+            if self.writes == 2:
+                meta = {**HOME, "run_id": "0123"}
+                self.left = world.server.make_token(policies=["default"], ttl="5m", meta=meta)["accessor"]
+                text = f"2026-01-12T12:00:00Z 0123,{world.annotations[INTENT]}"
+                marked = {"metadata": {"annotations": {INTENT: text}}}
+                world.kubernetes.api.patch("secrets", SECRET, marked, NAMESPACE)
+            return super().patch(path, body, **options)
+
+    servers = searching(world)
+    between = Between(servers.kube)
+    done = world.run(servers=replace(servers, kube=between))
+    assert [one["token"] for one in done.facts["interrupted_runs"]] == ["revoked"]  # type: ignore[union-attr]
+    assert not world.server.alive(between.left)
+    assert INTENT not in world.annotations
+
+
 def test_a_mark_beside_a_good_token_is_cleared_and_the_good_token_stays(world: World) -> None:
     value = world.healthy()
     mine = world.lookup(value)["meta"]["run_id"]
@@ -114,11 +153,14 @@ def test_a_mark_beside_a_good_token_is_cleared_and_the_good_token_stays(world: W
     assert world.value == value
 
 
-@pytest.mark.parametrize("metadata", [{}, {"managed_by": "somebody"}, {"managed_by": "keybuzz.amazon"}])
-def test_only_a_token_that_vault_says_was_made_here_by_that_run_is_revoked(
+HOME = {"managed_by": "keybuzz.amazon", "environment": NAMESPACE, "namespace": NAMESPACE, "secret": SECRET}
+
+
+@pytest.mark.parametrize("metadata", [{}, {**HOME, "managed_by": "somebody"}, {**HOME, "namespace": API}, HOME])
+def test_only_a_token_that_vault_says_was_made_for_this_secret_by_that_run_is_revoked(
     world: World, metadata: dict[str, str]
 ) -> None:
-    ours = metadata.get("managed_by") == "keybuzz.amazon"
+    ours = metadata == HOME
     made = world.server.make_token(policies=["default"], ttl="5m", meta={**metadata, "run_id": "0123"})
     other = world.server.make_token(policies=["default"], ttl="5m", meta={**metadata, "run_id": "4567"})
     world.put("")

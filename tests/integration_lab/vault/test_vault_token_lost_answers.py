@@ -220,7 +220,7 @@ def test_an_error_of_the_role_revokes_its_token_and_takes_the_mark_away(world: W
 
     servers = world.servers()
     try:
-        with pytest.raises(KeybuzzError, match="makes tokens of the class not_orphan; it was revoked"):
+        with pytest.raises(KeybuzzError, match="makes tokens of the class not_orphan; nothing was stored"):
             world.run(servers=replace(servers, vault=Wrong(servers.vault)))
     finally:
         root.adapter.post(f"/v1/auth/token/roles/{POLICY}", json=role)

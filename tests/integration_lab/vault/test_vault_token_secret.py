@@ -197,7 +197,7 @@ def test_an_accessor_that_somebody_else_noted_is_not_revoked(world: World) -> No
     world.kubernetes.api.patch("secrets", SECRET, noted, NAMESPACE)
     outcome = world.run(superseded="revoke")
     assert item(outcome, "vault_token/superseded").status == "ignored"
-    assert "not made here" in item(outcome, "vault_token/superseded").reason
+    assert "not made for this Secret" in item(outcome, "vault_token/superseded").reason
     assert world.server.alive(foreign["accessor"])
 
 
@@ -208,6 +208,7 @@ def test_policy_and_role_are_written_with_the_bootstrap_token_alone(world: World
     assert (role.status, role.action) == ("drifted", "none")
     assert "vault write auth/token/roles/keybuzz-backend-dev" in role.hint
     assert "token_period=259200" in role.hint
+    assert world.check(**options).facts["token"]["period_seconds"] == 604800, "what it is, not what was asked for"  # type: ignore[index]
     try:
         servers = world.servers(bootstrap=True)
         predicted = world.check(servers=servers, **options)

@@ -291,6 +291,15 @@ def test_a_missing_source_is_added_only_if_it_exists() -> None:
     assert acting(plan(observed(), optional)) == {"env_from/a"}
 
 
+def test_a_source_that_is_in_env_from_and_does_not_exist_is_not_green() -> None:
+    gone, there = {("secret", "a"): absent_source("a")}, {"envFrom": [s("a")]}
+    found = item(plan(observed(there, sources=gone), wanted(env_from=[{"secret": "a"}])).items, "env_from/a")
+    assert (found.status, found.action) == ("blocked", "none")
+    assert "no container starts with it" in found.reason
+    will_be = wanted(env_from=[{"secret": "a"}], restart_for=[{"secret": "a", "will_change": True}])
+    assert item(plan(observed(there, sources=gone), will_be).items, "env_from/a").status == "in_sync"
+
+
 def test_env_from_is_tested_as_a_whole_before_it_is_replaced() -> None:
     look = observed({"envFrom": [s("x")]}, sources={("secret", "a"): secret("a", {})})
     operations = plan(look, wanted(env_from=[{"secret": "a"}])).patch

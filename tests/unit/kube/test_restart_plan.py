@@ -240,3 +240,43 @@ def test_our_own_write_of_the_same_data_changes_the_mark() -> None:
     )
     assert first is not None and second is not None
     assert mark([first]) != mark([second])
+
+
+# -- what else is written there -------------------------------------------------
+def test_a_note_on_the_secret_after_reloader_acted_restarts_nothing() -> None:
+    """The time in managedFields moves with each of our notes; the one we noted does not."""
+    made = deployment({"env": [{"name": "STAKATER_T_SECRET", "value": "hash"}]})
+    made["metadata"]["annotations"] = {"secret.reloader.stakater.com/reload": "t"}
+    env = {'k:{"name":"STAKATER_T_SECRET"}': {".": {}, "f:name": {}, "f:value": {}}}
+    tree = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:env": env}}}}}}
+    made["metadata"]["managedFields"] = [
+        {"manager": "Reloader", "operation": "Update", "time": LATER, "fieldsV1": tree},
+    ]
+    annotations = {CHECKSUM_KEY: "k", DATA_WRITTEN: "2026-01-01T23:59:59.500Z"}
+    noted = secret("t", {"T": "one"}, annotations=annotations, data_written="2026-01-02T00:00:09Z")
+    look = observed(deployment=made, sources={("secret", "t"): noted}, pods=(pod(LATER),))
+    assert item(plan(look, RESTART).items, "restart").status == "in_sync"
+    assert item(plan(replace(look, deployment=deployment()), RESTART).items, "restart").status == "in_sync"
+
+
+def test_what_reloader_left_is_restarted_although_an_earlier_run_marked_the_same_data() -> None:
+    sources = token(written=LATER)
+    value = mark([state(sources)])
+    made = marked(value)
+    made["metadata"]["annotations"] = {"secret.reloader.stakater.com/reload": "t"}
+    old = pod("2026-01-01T23:59:59Z", annotations={RESTART_FOR: value})
+    look = observed(deployment=made, sources=sources, pods=(old,))
+    assert plan(look, RESTART).awaits_reloader
+    insisting = plan(look, RESTART, stage="insist")
+    assert applied(look, insisting)["spec"]["template"]["metadata"]["annotations"] == {RESTART_FOR: f"{value}.again"}
+
+
+def test_another_key_of_a_shared_config_map_restarts_nothing() -> None:
+    entries = [
+        {"manager": "keybuzz-amazon", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:data": {"f:ca.crt": {}}}},
+        {"manager": "kubectl-edit", "time": LATER, "fieldsV1": {"f:data": {"f:other": {}}}},
+    ]
+    shared = ConfigMapState(True, {"ca.crt": "CA"}, data_written=LATER, uid="c", metadata={"managedFields": entries})
+    look = replace(killed_between("2026-01-01T12:00:00Z"), config_maps={"ca": shared})
+    assert not pods_needed(look, WANT)
+    assert not plan(look, WANT).patch

@@ -19,7 +19,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv, token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import answers, kv, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient, connect
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
@@ -35,6 +35,8 @@ class Listener(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.body = ""
         self.paths: list[str] = []
+        self.seen: list[str] = []
+        """Tokens and namespaces that were sent."""
 
     @property
     def client(self) -> VaultClient:
@@ -47,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.paths.append(self.path)
+        sent = (self.headers.get(name) for name in ("X-Vault-Token", "X-Vault-Namespace"))
+        self.server.seen += [value for value in sent if value]
         content = self.server.body.encode()
         self.send_response(self.server.status)
         for name, value in {**self.server.headers, "Content-Length": str(len(content))}.items():
@@ -158,3 +162,42 @@ def test_the_token_file_wins_and_its_line_break_is_dropped(tmp_path_factory: pyt
 def test_without_any_token_the_ways_to_give_one_are_named() -> None:
     with pytest.raises(BadInputError, match="Give vault_token_file, vault_token, or the environment variable"):
         connect({"vault_addr": "https://vault.example"}, lambda secrets: None)
+
+
+def test_a_denial_in_spite_of_the_capability_does_not_ask_for_what_the_token_has() -> None:
+    refusal = answers.Refusal("listing", "https://vault.example/v1/x", "x", "LIST", 403, ("permission denied",))
+    error = answers.explain(lambda *_: (200, {"x": ["list"]}), refusal)
+    assert isinstance(error, ForbiddenError)
+    assert "has list on x, and the server wants more" in error.answered
+    assert "sudo" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("health", "lacks"),
+    [
+        ({"version": "1.21.4", "enterprise": False}, True),
+        ({"version": "1.21.4+ent", "enterprise": True}, False),
+        ({"version": "1.15.6"}, True),
+        ({"version": "1.15.6+ent.hsm"}, False),
+        ({"version": "2.2.0"}, True),
+        ({"version": "2.7.2"}, False),
+        ({}, False),
+    ],
+)
+def test_a_server_that_would_take_a_namespace_for_its_root_is_refused_before_any_token_is_sent(
+    listener: Listener, health: dict[str, object], lacks: bool
+) -> None:
+    listener.body = json.dumps(health)
+    options = {"vault_addr": listener.client.addr, "vault_token": CANARY, "vault_namespace": "team"}
+    if lacks:
+        with pytest.raises(answers.WrongNamespaceError, match="it would take team for its root"):
+            connect(options, lambda secrets: None)
+    else:
+        connect(options, lambda secrets: None)
+    assert [path.partition("?")[0] for path in listener.paths] == ["/v1/sys/health"]
+    assert listener.seen == []
+
+
+def test_without_a_namespace_connecting_sends_nothing(listener: Listener) -> None:
+    connect({"vault_addr": listener.client.addr, "vault_token": CANARY}, lambda secrets: None)
+    assert listener.paths == []
