@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: environment_lease
 short_description: Let one repair at a time work on an environment
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - KeyBuzz (@keybuzz)
 description:

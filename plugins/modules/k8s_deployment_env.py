@@ -41,8 +41,8 @@ notes:
   - A change is announced on the pod template by the annotations C(amazon.keybuzz.io/restart-for) (a keyed hash of the
     Secrets of O(restart_for), or their uid and time of last write where vault_token_secret has not given them a key)
     and C(amazon.keybuzz.io/config-checksum). While these are absent, the age of the pods decides. Pods that are older
-    than the last write of a mounted ConfigMap are V(stale) in any case, because a run that was killed between writing
-    it and patching the Deployment leaves no other trace.
+    than the last write of a wanted key of a mounted ConfigMap are V(stale) in any case, because a run that was killed
+    between writing it and patching the Deployment leaves no other trace.
     The same holds for a Secret that somebody else has written since, because the same data may have been away in
     between. What this collection itself writes into a Secret it notes in C(amazon.keybuzz.io/data-written), which
     changes the hash.
@@ -152,6 +152,8 @@ options:
     description:
       - Sources that must be in C(envFrom), in this order among themselves (the last one wins). Exactly one of
         O(env_from[].secret) and O(env_from[].config_map) is given. Missing ones are appended, others are kept.
+      - One that is there already, not optional, and known not to exist is V(blocked), because no container starts with
+        it.
     type: list
     elements: dict
     default: []

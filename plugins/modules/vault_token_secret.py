@@ -127,7 +127,8 @@ options:
     description:
       - Text of the policy, in Vault's language. It is compared without spaces, line breaks and comments.
       - By default the policy allows reading the documents of O(app_path) and O(tenant_path_pattern), and looking up and
-        renewing the token itself.
+        renewing the token itself. Its paths are those of version 2 of the key-value engine, or those of version 1 with
+        O(vault_kv_version=1); here V(auto) does not look.
       - A policy of your own should allow C(read) on C(auth/token/lookup-self) and C(update) on
         C(auth/token/renew-self). Without the first the caller has to be allowed C(auth/token/lookup), without the
         second C(auth/token/renew-accessor).

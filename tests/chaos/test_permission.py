@@ -97,6 +97,7 @@ def test_an_audit_without_a_right_says_so_and_is_not_green(
 def test_the_playbook_itself_stops_before_it_writes_and_says_what_it_lacks(
     matrix: Matrix, chaos_lab: ChaosWorld, playbooks: Playbooks
 ) -> None:
+    chaos_lab.heal()
     chaos_lab.break_all()
     lacking = rights.Right("kubernetes", "repair", "patch", "keybuzz-backend-dev/deployments/keybuzz-backend")
     observer = Observer(chaos_lab.world)

@@ -108,8 +108,9 @@ RULES = {
         access.rule("", ["configmaps"], ["get"], ["acme-trust"]),
         access.rule("", ["configmaps"], ["create"]),
         access.rule("apps", ["deployments"], ["get", "patch"], [DEPLOYMENT]),
-        access.rule("apps", ["replicasets"], ["list"]),
         access.rule("", ["pods"], ["list"]),
+        access.rule("coordination.k8s.io", ["leases"], ["get", "update"], ["acme-repair"]),
+        access.rule("coordination.k8s.io", ["leases"], ["create"]),
     ],
     OLD_NAMESPACE: [access.rule("", ["secrets"], ["get"], ["old-access"])],
 }
@@ -138,6 +139,7 @@ def inventory(state: Mapping[str, Any], tokens: Mapping[str, Path]) -> dict[str,
         "vault_token_copy_from": {"namespace": OLD_NAMESPACE, "secret": "old-access", "key": "old.token"},
         "kubeconfig": state["kubernetes"]["kubeconfigs"]["repair"],
         "backend_namespace": NAMESPACE,
+        "repair_lease_name": "acme-repair",
         "backend_deployment": DEPLOYMENT,
         "backend_container": CONTAINER,
         "backend_secrets": {

@@ -13,11 +13,13 @@ service hands out (``exec``, ``auth-provider``) and SOCKS proxies are left to th
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import kubeconfig as kubeconfig_file
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.transport import (
@@ -91,6 +93,7 @@ def impersonation(params: Mapping[str, Any], user: str | None = None, groups: tu
 
 def _from_host(params: Mapping[str, Any], protect: Protect) -> Access:
     server = str(params["host"]).rstrip("/")
+    _mask_password(server, protect)
     token, certificate = params.get("api_key"), params.get("client_cert")
     if not token and not certificate:
         raise bad(
@@ -128,6 +131,7 @@ def _from_pod(params: Mapping[str, Any], protect: Protect) -> Access:
 
 def _from_kubeconfig(given: str | Mapping[str, Any], params: Mapping[str, Any], protect: Protect) -> Access:
     found = kubeconfig_file.read(given, params.get("context"))
+    _mask_password(found.server, protect)
     if not found.server.startswith("https://"):
         raise bad(
             found.server, f"{found.source} names a server without TLS", "Give a cluster whose server is https://…."
@@ -169,6 +173,14 @@ def _from_kubeconfig(given: str | Mapping[str, Any], params: Mapping[str, Any], 
         proxy=proxy_for(found.server, params, found.proxy_url, protect),
     )
     return Access(found.server, connections, authorization, headers)
+
+
+def _mask_password(server: str, protect: Protect) -> None:
+    """One in the server's URL: messages name the server."""
+    with contextlib.suppress(ValueError):
+        password = urlsplit(server).password
+        if password:
+            protect([password])
 
 
 def masked(authorization: Callable[[], str | None], protect: Protect) -> Callable[[], str | None]:

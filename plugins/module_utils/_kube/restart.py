@@ -17,6 +17,7 @@ import hmac
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Status
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import FIELD_MANAGER
@@ -211,10 +212,13 @@ def _written_after(observed: Observed, state: SecretState, time: str | None) -> 
 
 def _written(state: SecretState) -> str | None:
     """When its data were last written: by us as noted, because our later notes move the time in managedFields."""
-    noted = state.annotations.get(DATA_WRITTEN)
-    if noted is None:
+    if state.data_written is None:
+        return None
+    try:
+        noted = datetime.fromisoformat(state.annotations.get(DATA_WRITTEN, "")).astimezone(UTC)
+    except (ValueError, OverflowError):  # not noted, or a person wrote it
         return state.data_written
-    return max(f"{noted[:19]}Z", _by_others(state) or "")
+    return max(min(noted.strftime("%Y-%m-%dT%H:%M:%SZ"), state.data_written), _by_others(state) or "")
 
 
 def _by_others(state: SecretState) -> str | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
@@ -117,7 +118,7 @@ def write_secret_values(
     if any(state.encoded.get(key) != value for key, value in wanted.items()):
         annotations = {
             **annotations,
-            DATA_WRITTEN: (client.server_time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            DATA_WRITTEN: _later(client.server_time or datetime.now(UTC), state.annotations.get(DATA_WRITTEN, "")),
         }
     if not state.exists:
         body = {
@@ -148,6 +149,13 @@ def write_secret_values(
     ]
     path = core(state.namespace, "secrets", state.name)
     return secret_state(client.patch(path, exactly + operations, content_type=JSON_PATCH), _nothing)
+
+
+def _later(now: datetime, noted: str) -> str:
+    """The time to note: no two writes have the same, though the server tells whole seconds."""
+    with contextlib.suppress(ValueError, TypeError):  # absent, or a person wrote it
+        now = max(now, datetime.fromisoformat(noted) + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _operations(

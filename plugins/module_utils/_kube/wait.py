@@ -108,20 +108,3 @@ def wait_for_rollouts(
         left = min(one.end for one in waits.values()) - clock()
         pause(max(0.0, min(step, left)))
         step = min(step * GROWTH, LONGEST_PAUSE)
-
-
-def wait_for_rollout(
-    read: Callable[[], Mapping[str, Any]],
-    *,
-    generation: int,
-    timeout: float,
-    recovering: bool = False,
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
-) -> tuple[Rollout, Mapping[str, Any]]:
-    """As :func:`wait_for_rollouts`, for one; what cannot be read is raised."""
-    awaited = Awaited(read, generation, timeout, recovering)
-    (ended,) = wait_for_rollouts([awaited], clock=clock, pause=pause)
-    if ended.error is not None:
-        raise ended.error
-    return ended.rollout, ended.deployment

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, pending, verdict
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    BlockedError,
+    ForbiddenError,
+    KeybuzzError,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import AdmissionRefused
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.display import shown
@@ -152,7 +157,9 @@ def _outcome(result: Done) -> Outcome:
         reason=f"While {error.doing} {error.address}: {error.answered}.",
         hint=error.remedy,
     )
-    return Outcome((item,), changed=False, remaining=(item,))
+    # As for a single Deployment: what cannot be looked at could not be repaired either.
+    denied = {"repair_allowed": False, "missing_permissions": [f"{error.address}: {error.answered}"]}
+    return Outcome((item,), False, (item,), denied if isinstance(error, ForbiddenError) else {})
 
 
 def _failure(errors: Sequence[KeybuzzError], well: int, outcome: Outcome) -> NotAppliedError:

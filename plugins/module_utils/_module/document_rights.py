@@ -28,14 +28,18 @@ class Right:
         return f"{self.capability} {self.path}"
 
 
-def to_write(document: Document, mount: str, path: str) -> tuple[Right, ...]:
+def to_write(document: Document, mount: str, path: str, *, without: Iterable[str] = ()) -> tuple[Right, ...]:
     """What a repair of this document needs, on its engine and in its state.
+
+    :param without: keys that are taken out. Version 1 takes no empty document: it is deleted.
 
     A deleted version that is brought back may turn out to be another than the wanted one: writing is needed as well,
     or the repair would stop half-way. Origin and age are noted where that is allowed; it is no need.
     """
     if document.engine == 1:
-        return (Right("create" if document.state == "absent" else "update", target(mount, "", path)),)
+        emptied = bool(document.names) and set(document.names or ()) <= set(without)
+        verb = "create" if document.state == "absent" else "delete" if emptied else "update"
+        return (Right(verb, target(mount, "", path)),)
     data = target(mount, "data", path)
     if document.state == "soft_deleted":
         return (Right("update", target(mount, "undelete", path)), Right("update", data))

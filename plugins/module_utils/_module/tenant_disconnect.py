@@ -35,7 +35,7 @@ def disconnect(call: Call) -> Done:
     items = plan(call, content)
     facts: dict[str, object] = {"status": "disconnected", "document_version": content.document.version}
     todo = {item.id.rpartition("/")[2] for item in pending(items)}
-    needed = rights.to_write(content.document, mount, path) if "document" in todo else ()
+    needed = rights.to_write(content.document, mount, path, without=(own,)) if "document" in todo else ()
     if call.servers.check_mode or not todo:
         return Done(Outcome(items, changed=bool(todo), facts=facts), needed, denied(call, items))
     if len(todo) > 1:

@@ -23,6 +23,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import capabilities, kubernetes_auth, policy
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.answers import TokenRefusedError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.token import lookup, lookup_self
 
 REVOKE, RENEW_SELF, RENEW = (f"auth/token/{what}" for what in ("revoke-accessor", "renew-self", "renew-accessor"))
 
@@ -71,6 +72,9 @@ def ask(servers: Servers, desired: Desired, observed: Observed, actions: Mapping
         except TokenRefusedError:
             if client is servers.vault:
                 raise
+            if not _is_dead(servers.vault, client):
+                unasked = True
+                continue
             held = {path: frozenset() for _, path in needed}
             suffix = " (Vault does not accept the bootstrap token)"  # noqa: PLW2901
         if held is None:
@@ -88,14 +92,31 @@ def ask(servers: Servers, desired: Desired, observed: Observed, actions: Mapping
     return Permission(allowed, tuple(missing), tuple(warnings))
 
 
-def unread(observed: Observed) -> tuple[str, ...]:
-    """What the caller may not read. The plan goes without it, and says that it could not be checked."""
+def _is_dead(asker: VaultClient, holder: VaultClient) -> bool:
+    """Whether Vault says that a token is none. One that may ask nothing about itself looks just like it."""
+    try:
+        return lookup(asker, holder.bearer()) is None
+    except ForbiddenError:
+        return lookup_self(holder)[1]
+
+
+def unread(servers: Servers, desired: Desired, observed: Observed, actions: Mapping[str, str]) -> tuple[str, ...]:
+    """What the caller may not read. The plan goes without it, and says that it could not be checked.
+
+    A token that is yet to be made will be compared with those of other places, so these are asked about ahead.
+    """
     missing = [
         f"read {refusal.address.partition('/v1/')[2] or refusal.address}"
         for refusal in (observed.policy, observed.role)
         if isinstance(refusal, ForbiddenError)
     ]
     missing += [f"get {refusal.address}" for _, refusal in observed.unread if isinstance(refusal, ForbiddenError)]
+    if desired.strategy == "scoped" and actions.get(SECRET) in {"create", "update"}:
+        missing += [
+            f"get Secret {place.namespace}/{place.secret}"
+            for place in desired.compare_with
+            if not servers.kube.may("get", "", "secrets", place.namespace, place.secret)
+        ]
     return tuple(dict.fromkeys(missing))
 
 

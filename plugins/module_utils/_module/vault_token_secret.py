@@ -125,9 +125,8 @@ def run(servers: Servers, desired: Desired, *, check_mode: bool) -> Outcome:
     raise AssertionError("the last try returns or raises")
 
 
-def _with_what_cannot_be_read(permission: Permission, observed: Observed) -> Permission:
+def _with(permission: Permission, blind: tuple[str, ...]) -> Permission:
     """A repair that does not see everything would end without knowing whether it is done."""
-    blind = unread(observed)
     if not blind:
         return permission
     warnings = tuple(f"The repair would be denied: {missing}." for missing in blind)
@@ -138,7 +137,7 @@ def _look_only(servers: Servers, desired: Desired, fingerprints: Fingerprints) -
     observed, _ = observe(servers, desired)
     items = plan(observed, desired, fingerprints)
     todo = {item.id: item.action for item in pending(items)}
-    permission = _with_what_cannot_be_read(ask(servers, desired, observed, todo), observed)
+    permission = _with(ask(servers, desired, observed, todo), unread(servers, desired, observed, todo))
     outcome = _outcome(
         permission.noted(items), observed, desired, changed=bool(todo), remaining=None, permission=permission
     )

@@ -228,7 +228,12 @@ def desired_from(options: Mapping[str, Any], *, bootstrap_given: bool) -> Desire
         vault_addr=options["vault_addr"].rstrip("/"),
         policy_name=policy_name,
         policy_text=options.get("policy")
-        or default_backend_policy(options["vault_mount"], options["app_path"], options["tenant_path_pattern"]),
+        or default_backend_policy(
+            options["vault_mount"],
+            options["app_path"],
+            options["tenant_path_pattern"],
+            kv_version=1 if options.get("vault_kv_version") == "1" else 2,
+        ),
         role_name=options.get("token_role") or policy_name,
         role=default_token_role(policy_name, period),
         period=period,

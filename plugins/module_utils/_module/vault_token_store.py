@@ -86,19 +86,7 @@ def make(
         noted = {INTENT: intents.written((mine, *observed.intents))}
         state = replace(write_secret_values(servers.kube, state, {}, noted), namespace_exists=True)
     leftovers = intents.clear(servers.vault, observed, desired)
-    made = token.create(
-        servers.vault,
-        desired.role_name,
-        desired.policy_name,
-        display_name=f"keybuzz-amazon-{desired.environment}",
-        metadata={
-            "environment": desired.environment,
-            "namespace": place.namespace,
-            "secret": place.secret,
-            intents.RUN_ID: mine.run_id,
-        },
-    )
-    servers.protect([made.value])
+    made = _made(servers, desired, mine)
     superseded = _superseded_by_a_write(observed)
     after = replace(
         observed,
@@ -119,6 +107,24 @@ def make(
     except KeybuzzError as error:
         _settle(servers, desired, made, mine, error, creating=not state.exists)
     return after, leftovers
+
+
+def _made(servers: Servers, desired: Desired, mine: Intent) -> token.NewToken:
+    place = desired.place
+    home = {"environment": desired.environment, "namespace": place.namespace, "secret": place.secret}
+    try:
+        made = token.create(
+            servers.vault,
+            desired.role_name,
+            desired.policy_name,
+            display_name=f"keybuzz-amazon-{desired.environment}",
+            metadata={**home, intents.RUN_ID: mine.run_id},
+        )
+    except (BlockedError, ForbiddenError):  # Vault said no: there is no token, and nothing for the next run to look for
+        _take_the_mark_away(servers, desired, mine)
+        raise
+    servers.protect([made.value])
+    return made
 
 
 def clear_marks(

@@ -61,6 +61,8 @@ class WrongNamespaceError(BadInputError):
 NO_MOUNT, NO_NAMESPACE = "no handler for route", "namespace not found"
 HEALTH = "sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200&sealedcode=200&uninitcode=200"
 """Answers without a token, and with 200 whatever the state of the node."""
+UNPLACED = "failed to look up namespace from the token"
+"""Vault's word, with HTTP 500, to the holder of a token whose name ends in that of a namespace it does not have."""
 NOWHERE = (NO_MOUNT, NO_NAMESPACE)
 """Signs in the text of a 404 that is no missing object."""
 
@@ -109,6 +111,8 @@ def explain(peek: Peek, refusal: Refusal) -> KeybuzzError:
     doing, url, status = refusal.doing, refusal.url, refusal.status
     if status == 403:
         return _forbidden(peek, refusal)
+    if refusal.says(UNPLACED):
+        return _refused_token(refusal)
     if status == 404:
         return _not_found(refusal)
     if status == 503:
@@ -191,10 +195,14 @@ def _forbidden(peek: Peek, refusal: Refusal) -> KeybuzzError:
                 f"Give the token {' or '.join(needed)} on {path} "
                 "(and update on sys/capabilities-self, so that the next message can be exact).",
             )
+    return _refused_token(refusal)
+
+
+def _refused_token(refusal: Refusal) -> KeybuzzError:
     return TokenRefusedError(
-        doing,
-        url,
-        "the token is not accepted (HTTP 403): it is expired, revoked or not of this server or namespace",
+        refusal.doing,
+        refusal.url,
+        f"the token is not accepted (HTTP {refusal.status}): it is expired, revoked or not of this server or namespace",
         "Get a new one (vault login, or the AWX credential) and give it as vault_token_file or VAULT_TOKEN.",
     )
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.answers import WrongMountError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.policy import having
 
 MountState = Literal["missing", "foreign", "empty", "configured"]
 """``foreign``: another auth method is mounted there. ``empty``: enabled and never told of a cluster."""
@@ -67,7 +68,9 @@ def read_role(client: VaultClient, mount: str, role: str) -> Mapping[str, object
         answer = client.request("GET", role_address(mount, role), doing="reading the login role", accept=(200, 404))
     except WrongMountError:
         return None
-    return answer.data if answer.status == 200 else None
+    if answer.status == 404:
+        return None
+    return having(answer, "bound_service_account_names", client.url(role_address(mount, role)))
 
 
 def write_role(client: VaultClient, mount: str, role: str, fields: Mapping[str, object]) -> None:

@@ -23,7 +23,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.answers import NO_MOUNT, WrongMountError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import Protect, given_token
 
-METHODS = ("token", "approle", "kubernetes", "jwt")
 SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105
 """Where Kubernetes puts a pod's own token."""
 REFUSALS = (400, 401, 403, 404, 500)

@@ -12,8 +12,8 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, UnexpectedAnswerError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import Answer, VaultClient
 
 # HCL in words: a quoted string, a word, a comment of one of three kinds, space, or any other character.
 # Strings come first: "//" in one is no comment.
@@ -44,7 +44,7 @@ def quoted(name: str) -> str:
 def read_policy(client: VaultClient, name: str) -> str | None:
     """The policy's text; ``None`` if there is no such policy."""
     answer = client.request("GET", policy_address(name), doing="reading the policy", accept=(200, 404))
-    return str(answer.data.get("policy") or "") if answer.status == 200 else None
+    return str(having(answer, "policy", client.url(policy_address(name)))["policy"]) if answer.status == 200 else None
 
 
 def write_policy(client: VaultClient, name: str, text: str) -> None:
@@ -66,7 +66,22 @@ def write_policy(client: VaultClient, name: str, text: str) -> None:
 def read_role(client: VaultClient, name: str) -> Mapping[str, object] | None:
     """The token role's fields; ``None`` if there is no such role."""
     answer = client.request("GET", role_address(name), doing="reading the token role", accept=(200, 404))
-    return answer.data if answer.status == 200 else None
+    return having(answer, "orphan", client.url(role_address(name))) if answer.status == 200 else None
+
+
+def having(answer: Answer, key: str, address: str) -> Mapping[str, object]:
+    """The answer's data, if it is what was asked for: another is no reason to write over what is there.
+
+    :raises UnexpectedAnswerError: it has no such key.
+    """
+    if key in answer.data:
+        return answer.data
+    raise UnexpectedAnswerError(
+        "reading",
+        address,
+        f"the answer has no {key}",
+        "Check that no control group and nothing between here and the server stands in for its answers.",
+    )
 
 
 def write_role(client: VaultClient, name: str, fields: Mapping[str, object]) -> None:

@@ -21,12 +21,15 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.instants import instant
 
 MADE_BY = "keybuzz.amazon"
 """In the ``managed_by`` metadata of every token made here; no other token is ever revoked."""
 
 GONE = (400, 404)
-NO_SUCH_TOKEN = ("invalid accessor", "bad token")
+ANOTHER_SERVERS = "no namespace"
+"""Vault's word, with HTTP 500, on a token whose name ends in that of a namespace that it does not have."""
+NO_SUCH_TOKEN = ("invalid accessor", "bad token", ANOTHER_SERVERS)
 """For an accessor that is gone OpenBao answers 404 or 400; Vault also 403 with one of these texts. For a token that is
 gone both answer 403 ``bad token`` to whoever may look tokens up."""
 UNKNOWN_TO_VAULT = "invalid token"
@@ -83,16 +86,24 @@ class NewToken:
     token: Token
 
 
-def default_backend_policy(mount: str, app_path: str, tenant_path_pattern: str) -> str:
+def default_backend_policy(mount: str, app_path: str, tenant_path_pattern: str, *, kv_version: int = 2) -> str:
     """What the backend needs and no more: read the Amazon documents, look itself up, renew itself.
 
     :param tenant_path_pattern: path of the tenants' documents below the mount, ``+`` for one segment.
+    :param kv_version: of the engine at the mount; version 1 has neither ``data/`` nor ``metadata/``.
     """
     mount, app_path, tenant_path_pattern = (part.strip("/") for part in (mount, app_path, tenant_path_pattern))
+    documents = (
+        (f"{mount}/{app_path}", f"{mount}/{tenant_path_pattern}")
+        if kv_version == 1
+        else (
+            f"{mount}/data/{app_path}",
+            f"{mount}/data/{tenant_path_pattern}",
+            f"{mount}/metadata/{tenant_path_pattern}",
+        )
+    )
     grants = (
-        (f"{mount}/data/{app_path}", "read"),
-        (f"{mount}/data/{tenant_path_pattern}", "read"),
-        (f"{mount}/metadata/{tenant_path_pattern}", "read"),
+        *((path, "read") for path in documents),
         ("auth/token/lookup-self", "read"),
         ("auth/token/renew-self", "update"),
     )
@@ -123,12 +134,13 @@ def default_token_role(policy_name: str, period_seconds: int) -> dict[str, objec
 def lookup_self(client: VaultClient) -> tuple[Token | None, bool]:
     """What the client's own token is, or ``None``, and whether that is the server's last word on it.
 
-    A server that answers 403 may not take the token at all, or take it and not let it look itself up.
+    A server that answers 403 may not take the token at all, or take it and not let it look itself up. Vault answers 500
+    to a JSON Web Token, which it tells a caller to be none.
     """
-    answer = client.request("GET", "auth/token/lookup-self", doing="looking up a token at", accept=(200, 403))
+    answer = client.request("GET", "auth/token/lookup-self", doing="looking up a token at", accept=(200, 403, 500))
     if answer.status == 200:
         return _token(client, answer.data), True
-    return None, any(UNKNOWN_TO_VAULT in error for error in answer.errors)
+    return None, any(word in error for word in (UNKNOWN_TO_VAULT, ANOTHER_SERVERS) for error in answer.errors)
 
 
 def lookup(client: VaultClient, value: str) -> Token | None:
@@ -142,7 +154,7 @@ def lookup(client: VaultClient, value: str) -> Token | None:
         doing="looking up a token at",
         body={"token": value},
         accept=(200, 404),
-        accept_forbidden=NO_SUCH_TOKEN,
+        accept_saying=NO_SUCH_TOKEN,
     )
     return _token(client, answer.data) if answer.status == 200 else None
 
@@ -155,7 +167,7 @@ def lookup_accessor(client: VaultClient, accessor: str) -> Token | None:
         doing="looking up a token by its accessor at",
         body={"accessor": accessor},
         accept=(200, *GONE),
-        accept_forbidden=NO_SUCH_TOKEN,
+        accept_saying=NO_SUCH_TOKEN,
     )
     return _token(client, answer.data) if answer.status == 200 else None
 
@@ -253,7 +265,7 @@ def revoke_accessor(client: VaultClient, accessor: str) -> None:
         doing="revoking a token by its accessor at",
         body={"accessor": accessor},
         accept=(200, 204, *GONE),
-        accept_forbidden=NO_SUCH_TOKEN,
+        accept_saying=NO_SUCH_TOKEN,
     )
 
 
@@ -303,7 +315,7 @@ def _token(client: VaultClient, data: Mapping[str, Any]) -> Token:
         renewable=bool(data.get("renewable")),
         kind=str(data.get("type") or ""),
         role=data.get("role") or None,
-        expires_at=_instant(data.get("expire_time")),
+        expires_at=instant(data.get("expire_time")),
         metadata=data.get("meta") or {},
         given_seconds=_given(data),
     )
@@ -311,14 +323,6 @@ def _token(client: VaultClient, data: Mapping[str, Any]) -> Token:
 
 def _given(data: Mapping[str, Any]) -> int:
     """Seconds from the last renewal, or the making, to the end."""
-    ends = _instant(data.get("expire_time"))
+    ends = instant(data.get("expire_time"))
     begun = data.get("last_renewal_time") or data.get("creation_time")
     return int(ends.timestamp()) - int(begun) if ends and begun else 0
-
-
-def _instant(text: object) -> datetime | None:
-    """The server's RFC 3339 time with up to nine digits of fraction, to the second."""
-    if not isinstance(text, str) or not text:
-        return None
-    whole = re.sub(r"\.\d+", "", text).replace("Z", "+00:00")
-    return datetime.fromisoformat(whole).astimezone(UTC)

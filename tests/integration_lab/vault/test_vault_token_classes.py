@@ -204,6 +204,13 @@ def test_a_token_that_can_be_neither_confirmed_nor_denied_is_unknown_and_never_r
     assert kind(world.check()) == "wrong_policies", "with the right to look it up"
 
 
+@pytest.mark.parametrize("value", ["s.CANARY.n5a1", "hvs.CANARY.n5a1", "eyJhbGciOiJub25lIn0.e30.CANARY", "hvr.CANARY"])
+def test_what_another_server_or_another_program_made_is_invalid_and_replaced(world: World, value: str) -> None:
+    world.put(value)
+    assert kind(world.check()) == "invalid"
+    assert kind(world.run()) == "good"
+
+
 def test_a_token_that_is_gone_is_invalid_by_vaults_own_word_or_by_the_callers_look(world: World) -> None:
     world.put("hvs.CANARYnobodyknows")
     assert kind(world.check()) == "invalid"
@@ -254,7 +261,10 @@ def test_a_token_that_is_gone_is_invalid_by_vaults_own_word_or_by_the_callers_lo
 def test_a_generated_secret_is_blocked_and_its_source_named(
     world: World, marks: dict[str, Any], tool: str, source: str
 ) -> None:
-    marks = {**marks, "ownerReferences": [{**one, "uid": "1"} for one in marks.get("ownerReferences", ())]}
+    marks = {
+        **marks,
+        "ownerReferences": [{**one, "uid": world.living_uid()} for one in marks.get("ownerReferences", ())],
+    }
     world.kubernetes.put(NAMESPACE, SECRET, {KEY: ""}, **marks)
     blocked = item(world.check())
     assert (blocked.status, blocked.action, blocked.owner.revert_risk) == ("blocked", "none", "certain")

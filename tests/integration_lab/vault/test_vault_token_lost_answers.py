@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     BlockedError,
+    ForbiddenError,
     KeybuzzError,
     StaleError,
     UnreachableError,
@@ -126,6 +127,19 @@ def test_when_nobody_can_tell_whether_the_token_was_stored_it_is_not_revoked_and
     assert INTENT not in world.annotations
 
 
+def test_who_could_leave_no_mark_is_not_told_that_the_next_run_finds_one(world: World) -> None:
+    world.kubernetes.remove(NAMESPACE, SECRET)
+
+    class Creator(Failing):
+        def may(self, verb: str, *question: Any, **more: Any) -> bool:
+            return verb != "patch"
+
+    servers = world.servers()
+    with pytest.raises(BlockedError, match="is not known, so it was not revoked") as failed:
+        world.run(servers=replace(servers, kube=Creator(servers.kube, 1, LOST, done=False)))
+    assert "nothing could be noted on it" in failed.value.remedy
+
+
 def test_a_run_at_work_is_waited_for_and_one_that_overtakes_it_has_the_other_end_its_token(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,4 +239,22 @@ def test_an_error_of_the_role_revokes_its_token_and_takes_the_mark_away(world: W
     finally:
         root.adapter.post(f"/v1/auth/token/roles/{POLICY}", json=role)
     assert world.accessors() == before
+    assert (world.value, world.annotations.get(INTENT)) == ("", None)
+
+
+def test_a_token_that_vault_refuses_to_make_leaves_no_mark_that_tells_of_one(world: World) -> None:
+    world.put("")
+
+    class Refused(VaultClient):
+        def __init__(self, real: VaultClient) -> None:
+            self.__dict__.update(real.__dict__)
+
+        def request(self, method: str, path: str, **options: Any) -> Any:
+            if path == CREATE:
+                raise ForbiddenError("making", path, "permission denied (HTTP 403)", "Ask for update.")
+            return super().request(method, path, **options)
+
+    servers = world.servers()
+    with pytest.raises(ForbiddenError):
+        world.run(servers=replace(servers, vault=Refused(servers.vault)))
     assert (world.value, world.annotations.get(INTENT)) == ("", None)

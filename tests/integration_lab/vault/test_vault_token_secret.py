@@ -281,7 +281,8 @@ def test_a_copied_scoped_token_is_in_sync(world: World) -> None:
 
 
 def test_a_generated_secret_is_left_alone_and_its_owner_named(world: World) -> None:
-    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "vault-token", "uid": "1"}
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "vault-token"}
+    owner["uid"] = world.living_uid()
     world.kubernetes.put(NAMESPACE, SECRET, {KEY: ""}, ownerReferences=[owner])
     blocked = item(world.check())
     assert blocked.status == "blocked"

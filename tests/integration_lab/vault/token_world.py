@@ -88,6 +88,10 @@ class World:
         """Somebody replaces the token and leaves everything else of the Secret as it is."""
         self.kubernetes.api.patch("secrets", SECRET, {"stringData": {KEY: value}}, NAMESPACE)
 
+    def living_uid(self) -> str:
+        """Of some object, for an owner: what nobody owns any more is collected as garbage."""
+        return str(self.kubernetes.get(API, SECRET)["metadata"]["uid"])
+
     def limited(self, policy: str, *, base: str = "keybuzz-repair", without: tuple[str, ...] = ()) -> VaultClient:
         """A client like the repair's, whose policy lacks some paths. ``policy`` names it."""
         root = self.server.root()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.restart impor
     mark,
     pods_needed,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import DATA_WRITTEN, SecretState
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import DATA_WRITTEN, SecretState, _later
 
 from tests.unit.kube.looks import (
     MOUNT,
@@ -259,6 +260,14 @@ def test_a_note_on_the_secret_after_reloader_acted_restarts_nothing() -> None:
     assert item(plan(replace(look, deployment=deployment()), RESTART).items, "restart").status == "in_sync"
 
 
+@pytest.mark.parametrize("noted", ["", "1999", "what a person wrote", "2999-01-01T00:00:00.000Z"])
+def test_a_note_that_cannot_be_so_leaves_the_servers_own_time(noted: str) -> None:
+    wrong = secret("t", {"T": "one"}, annotations={DATA_WRITTEN: noted}, data_written=LATER)
+    for started, status in (("2026-01-01T23:59:59Z", "stale"), (LATER, "in_sync")):
+        look = observed(sources={("secret", "t"): wrong}, pods=(pod(started),))
+        assert item(plan(look, RESTART).items, "restart").status == status
+
+
 def test_what_reloader_left_is_restarted_although_an_earlier_run_marked_the_same_data() -> None:
     sources = token(written=LATER)
     value = mark([state(sources)])
@@ -280,3 +289,17 @@ def test_another_key_of_a_shared_config_map_restarts_nothing() -> None:
     look = replace(killed_between("2026-01-01T12:00:00Z"), config_maps={"ca": shared})
     assert not pods_needed(look, WANT)
     assert not plan(look, WANT).patch
+
+
+@pytest.mark.parametrize(
+    ("noted", "now"),
+    [
+        ("", "2026-01-01T00:00:05.000Z"),
+        ("what a person wrote", "2026-01-01T00:00:05.000Z"),
+        ("2026-01-01", "2026-01-01T00:00:05.000Z"),
+        ("2026-01-01T00:00:04.900Z", "2026-01-01T00:00:05.000Z"),
+        ("2026-01-01T00:00:05.000Z", "2026-01-01T00:00:05.001Z"),
+    ],
+)
+def test_no_two_writes_are_noted_with_the_same_time(noted: str, now: str) -> None:
+    assert _later(datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC), noted) == now

@@ -16,7 +16,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import s
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import deadline, verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import (
     Awaited,
-    wait_for_rollout,
     wait_for_rollouts,
 )
 
@@ -89,8 +88,8 @@ class Clock:
 
 def waited(states: Iterator[dict[str, Any]], timeout: float) -> tuple[str, Clock]:
     clock = Clock()
-    rollout, _ = wait_for_rollout(lambda: next(states), generation=4, timeout=timeout, clock=clock, pause=clock.pause)
-    return rollout.state, clock
+    (end,) = wait_for_rollouts([Awaited(lambda: next(states), 4, timeout)], clock=clock, pause=clock.pause)
+    return end.rollout.state, clock
 
 
 def test_waiting_starts_with_short_pauses_and_ends_with_the_verdict() -> None:
@@ -164,14 +163,13 @@ def test_pods_say_why_they_wait_and_never_their_last_words() -> None:
 def test_a_rollout_that_had_failed_before_may_recover_while_one_waits() -> None:
     states = [found(conditions=[EXCEEDED]), found(conditions=[EXCEEDED], availableReplicas=0), found()]
     clock = Clock()
-    rollout, _ = wait_for_rollout(
-        lambda: states.pop(0), generation=4, timeout=60, recovering=True, clock=clock, pause=clock.pause
-    )
-    assert rollout.state == "complete"
-    rollout, _ = wait_for_rollout(
-        lambda: found(conditions=[EXCEEDED]), generation=4, timeout=5, recovering=True, clock=clock, pause=clock.pause
-    )
-    assert rollout.state == "failed"
+    for read, timeout, state in (
+        (lambda: states.pop(0), 60.0, "complete"),
+        (lambda: found(conditions=[EXCEEDED]), 5.0, "failed"),
+    ):
+        waits = [Awaited(read, 4, timeout, recovering=True)]
+        (end,) = wait_for_rollouts(waits, clock=clock, pause=clock.pause)
+        assert end.rollout.state == state
 
 
 def test_several_rollouts_are_waited_for_side_by_side() -> None:

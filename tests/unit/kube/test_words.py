@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError, KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import kubeconfig
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.access import access
@@ -26,6 +27,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.refusals impo
     ServerTrouble,
     refusal,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_facts import Done, joined
 
 CANARY = "CANARY-value"
 BASE = {"namespace": "ns", "deployment": "web"}
@@ -229,3 +231,24 @@ def test_the_owner_of_a_field_tells_whether_our_change_survives(
     found = owner_of(metadata, path)
     assert (found.gitops, found.revert_risk) == expected
     assert json.dumps(found.managers) == json.dumps(["argocd-controller"] if declared else [])
+
+
+def test_of_several_deployments_one_that_may_not_be_read_would_stop_the_repair() -> None:
+    denied = Denied("reading", "Deployment ns/web", "the caller may not get it (HTTP 403)", "", permission="get x")
+    first, second = (desired({**BASE, "deployment": name}) for name in ("web", "worker"))
+    fine = Outcome((), changed=False, facts={"repair_allowed": True, "missing_permissions": []})
+    told = joined([Done(first, error=denied), Done(second, fine)], check_mode=True).facts
+    assert told["repair_allowed"] is False
+    assert told["missing_permissions"] == ["Deployment ns/web: the caller may not get it (HTTP 403)"]
+
+
+@pytest.mark.parametrize("kind", ["host", "kubeconfig"])
+def test_a_password_in_the_servers_url_is_masked_before_any_message_names_the_server(kind: str) -> None:
+    server, masked = f"http://ops:{CANARY}@server:6443", list[str | None]()
+    cluster = {"name": "c", "cluster": {"server": server}}
+    context = {"name": "x", "context": {"cluster": "c"}}
+    document = {"current-context": "x", "contexts": [context], "clusters": [cluster]}
+    given = {"host": server, "api_key": "t"} if kind == "host" else {"kubeconfig": document}
+    with pytest.raises(BadInputError, match="CANARY"):
+        access(given, masked.extend)
+    assert CANARY in masked

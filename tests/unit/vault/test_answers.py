@@ -19,7 +19,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import answers, kv, token
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import answers, kubernetes_auth, kv, policy, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient, connect
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
@@ -142,6 +142,37 @@ def test_an_answer_that_is_no_document_is_not_taken_for_an_absent_one(listener: 
     listener.body = body
     with pytest.raises(KeybuzzError):
         kv.read(listener.client, "secret", "app")
+
+
+def test_a_token_of_a_namespace_that_the_server_does_not_have_is_no_token_of_it(listener: Listener) -> None:
+    word = "error performing token check: failed to look up namespace from the token: no namespace"
+    listener.status, listener.body = 500, json.dumps({"errors": [word]})
+    assert token.lookup_self(listener.client) == (None, True)
+    assert token.lookup(listener.client, "s.x.n1") is None
+    with pytest.raises(answers.TokenRefusedError, match="not of this server or namespace"):
+        kv.read(listener.client, "secret", "app")
+
+
+def test_a_server_in_trouble_is_not_taken_for_one_that_knows_no_such_token(listener: Listener) -> None:
+    listener.status, listener.body = 500, json.dumps({"errors": ["1 error occurred: internal error"]})
+    assert token.lookup_self(listener.client) == (None, False)
+    for look in (token.lookup, token.lookup_accessor):
+        with pytest.raises(UnexpectedAnswerError):
+            look(listener.client, "x")
+
+
+@pytest.mark.parametrize("body", ["{}", '{"data": null}', '{"wrap_info": {"token": "x"}}', '{"data": {"other": 1}}'])
+def test_an_answer_that_is_no_policy_and_no_role_is_not_taken_for_one_that_differs(
+    listener: Listener, body: str
+) -> None:
+    listener.body, client = body, listener.client
+    for look in (
+        lambda: policy.read_policy(client, "x"),
+        lambda: policy.read_role(client, "x"),
+        lambda: kubernetes_auth.read_role(client, "kubernetes", "x"),
+    ):
+        with pytest.raises(UnexpectedAnswerError):
+            look()
 
 
 def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,16 @@ def test_the_backends_policy_reads_the_amazon_documents_and_keeps_its_own_token_
     ]
 
 
+def test_for_an_engine_of_version_1_the_policy_names_its_paths() -> None:
+    text = default_backend_policy("kv/", "app", "tenants/+/x", kv_version=1)
+    assert re.findall(r'path "([^"]+)"', text) == [
+        "kv/app",
+        "kv/tenants/+/x",
+        "auth/token/lookup-self",
+        "auth/token/renew-self",
+    ]
+
+
 @pytest.mark.parametrize(
     "other",
     [

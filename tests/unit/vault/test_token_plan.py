@@ -224,6 +224,11 @@ def test_the_place_to_copy_from_is_what_is_compared_with_unless_told_otherwise()
     assert desired(compare_with=[itself]).compare_with == ()
 
 
+def test_the_policy_is_for_the_version_of_the_key_value_engine_that_was_named() -> None:
+    assert '"secret/data/app"' in desired(vault_kv_version="auto").policy_text
+    assert '"secret/app"' in desired(vault_kv_version="1").policy_text
+
+
 @pytest.mark.parametrize("options", [{"renew_below": "168h"}, {"renew_below": "x"}, {"token_period": "0"}])
 def test_durations_that_cannot_work_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(BadInputError):
