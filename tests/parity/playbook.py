@@ -104,9 +104,11 @@ class Play:
         if action.startswith(COLLECTION):
             self._module(short, task, place)
         elif short == "include_tasks":
-            file = folder / arguments
-            name = str(task["name"])
-            self._tasks(variables.load(file), file.parent, place.within(phase=place.phase or name, step=name))
+            given = arguments if isinstance(arguments, dict) else {"file": arguments}
+            file, name = folder / given["file"], str(task["name"])
+            check_mode = given.get("apply", {}).get("check_mode")
+            inner = place.within(phase=place.phase or name, step=name, check_mode=check_mode)
+            self._tasks(variables.load(file), file.parent, inner)
         elif short == "include_role":
             role = arguments["name"].removeprefix(COLLECTION)
             if role not in NOT_STEPS:

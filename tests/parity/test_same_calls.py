@@ -18,8 +18,8 @@ from tests.e2e.playbooks import PROJECT, Playbooks
 from tests.parity.playbook import Play
 from tests.parity.proof import Prover
 
-# Where the action plugin of the real run follows the module's progress.
-OWN = {"progress_file"}
+# Where the action plugin of the real run follows the module's progress, and who a run is, which it draws.
+OWN = {"progress_file", "holder"}
 
 Shown = tuple[str, str, str, bool, dict[str, Any]]
 
