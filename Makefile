@@ -14,7 +14,7 @@ ANSIBLE := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e test-matrix parity chaos lint changelog build recording clean
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity chaos lint build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
