@@ -173,10 +173,16 @@ def told(said: Said) -> None:
     assert any(item["hint"] for item in said.result["remaining"] if item["status"] != "in_sync")
 
 
-def test_a_weaker_mode_of_postgresql_works_and_is_warned_of(world: ChaosWorld) -> None:
-    strict, weak = (world.run("orders", check_mode=True, pg_sslmode=mode) for mode in ("verify-full", "require"))
-    assert "warnings" not in strict.result
-    assert "does not verify the server" in str(weak.result["warnings"])
+def test_a_weaker_mode_of_postgresql_works_and_is_warned_of(
+    world: ChaosWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warned = {}
+    for mode in ("verify-full", "require"):
+        said = world.run("orders", check_mode=True, pg_sslmode=mode)
+        # A process that has loaded Ansible's controller shows warnings itself, and leaves them out of the result.
+        warned[mode] = f"{said.result.get('warnings')} {capsys.readouterr().err}"
+    assert "does not verify the server" not in warned["verify-full"]
+    assert "does not verify the server" in warned["require"]
 
 
 @pytest.mark.parametrize("link", IN_ANSIBLE)
