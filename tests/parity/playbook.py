@@ -125,7 +125,7 @@ class Play:
         elif short == "fail":
             raise StepFailed(str(self._templar(place).template(arguments["msg"])))
         elif short not in SILENT:
-            raise NotImplementedError(f"{task['name']}: {action} is not known here")
+            raise LookupError(f"{task['name']}: {action} is not known here")
 
     def _module(self, module: str, task: Task, place: _Place) -> None:
         templar = self._templar(place)
