@@ -41,7 +41,7 @@ lint: $(STAMP)
 	@$(BIN)/antsibull-changelog lint
 
 test-unit: $(STAMP) ## Tests without any server, in seconds
-	@$(BIN)/python -m pytest tests/unit -q
+	@$(BIN)/python -m pytest tests/unit -q -n 2
 
 test-lab: $(STAMP) ## The lab's own parts against their contracts
 	@$(BIN)/python -m pytest tests/lab -q

@@ -178,7 +178,7 @@ def foreign(found: Object, desired: Desired) -> Object:
     return rest
 
 
-BRIEF = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BRIEF = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def planned(found: Object, desired: Desired) -> tuple[Observed, Plan]:

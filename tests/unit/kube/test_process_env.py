@@ -136,7 +136,7 @@ def read(resource: str, name: str) -> Object | None:
     return {"data": data}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(environments, sources_of)
 def test_the_whole_environment_is_the_one_the_kubelet_makes(env: list[Object], env_from: list[Object]) -> None:
     known = {name: Source(True, data) for name, data in DATA.items()}
