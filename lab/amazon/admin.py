@@ -17,11 +17,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lab.amazon.big_books import ProceduralBook
+from lab.amazon.books import OrderBook
 from lab.amazon.clock import iso, parse_iso
 from lab.amazon.config import Seller
 from lab.amazon.consent import answer_uri
 from lab.amazon.faults import NAMES, Fault
 from lab.amazon.generator import change, synthetic_orders
+from lab.amazon.procedural import ProceduralOrders
+from lab.amazon.report_queue import changed
 from lab.amazon.usage_plans import DEFAULT_PLANS
 from lab.amazon.world import World, fixture_orders
 
@@ -74,6 +78,7 @@ def _faults(world: World) -> list[Route]:
 
     def clear(_request: Request, _body: Body) -> Any:
         world.faults.clear()
+        world.reports.release()
 
     def show(_request: Request, _body: Body) -> Any:
         return {"faults": world.faults.describe(), "known": list(NAMES)}
@@ -102,7 +107,9 @@ def _requests(world: World) -> list[Route]:
 
 def _time_and_quota(world: World) -> list[Route]:
     def clock(_request: Request, body: Body) -> Any:
-        world.clock.set(speed=body.get("speed"), offset=body.get("offset"), advance=float(body.get("advance", 0.0)))
+        at = parse_iso(body["at"]) if body.get("at") else None
+        advance = float(body.get("advance", 0.0))
+        world.clock.set(speed=body.get("speed"), offset=body.get("offset"), advance=advance, at=at)
         return _clock(world)
 
     def buckets(_request: Request, body: Body) -> Any:
@@ -136,24 +143,26 @@ def _time_and_quota(world: World) -> list[Route]:
 def _sellers(world: World) -> list[Route]:
     def generate(request: Request, body: Body) -> Any:
         seller = _seller(world, request.path_params["tenant"])
-        book = world.books[seller.tenant]
+        world.reports.settle()
         if body.get("replace"):
-            book.clear()
-        book.add(
-            synthetic_orders(
-                int(body["count"]),
-                int(body.get("seed", 1)),
-                parse_iso(body["start"]),
-                parse_iso(body["end"]),
-                marketplace_id=body.get("marketplace_id", seller.marketplace_ids[0]),
-            )
-        )
+            world.books[seller.tenant] = OrderBook()
+        book = world.books[seller.tenant]
+        count, seed = int(body["count"]), int(body.get("seed", 1))
+        start, end = parse_iso(body["start"]), parse_iso(body["end"])
+        marketplace_id = body.get("marketplace_id", seller.marketplace_ids[0])
+        if not body.get("procedural"):
+            book.add(synthetic_orders(count, seed, start, end, marketplace_id=marketplace_id))
+        elif isinstance(book, ProceduralBook):
+            raise Unusable("the seller's book is procedural already; ask with replace")
+        else:
+            made = ProceduralOrders.between(count, seed, start, end, marketplace_id=marketplace_id)
+            world.books[seller.tenant] = book = ProceduralBook(made, book.all())
         return {"orders": len(book)}
 
     def restore(request: Request, _body: Body) -> Any:
         seller = _seller(world, request.path_params["tenant"])
-        world.books[seller.tenant].clear()
-        world.books[seller.tenant].add(fixture_orders(seller))
+        world.reports.settle()
+        world.books[seller.tenant] = OrderBook(fixture_orders(seller))
         return {"orders": len(world.books[seller.tenant])}
 
     def show(request: Request, _body: Body) -> Any:
@@ -165,6 +174,7 @@ def _sellers(world: World) -> list[Route]:
         if order is None:
             raise Unusable(f"no order {request.path_params['order_id']!r}", 404)
         at = parse_iso(body["at"]) if body.get("at") else world.clock.now()
+        world.reports.settle()
         book.add([change(order, status=body["status"], at=at)])
 
     def rights(request: Request, body: Body) -> Any:
@@ -185,6 +195,14 @@ def _sellers(world: World) -> list[Route]:
     ]
 
 
+def _reports(world: World) -> list[Route]:
+    def show(_request: Request, body: Body) -> Any:
+        world.reports.settings = changed(world.reports.settings, body)
+        return world.reports.describe()
+
+    return [Route("/reports", _action(show), methods=["GET", "POST"])]
+
+
 def _rest(world: World) -> list[Route]:
     def consent(_request: Request, body: Body) -> Any:
         seller = _seller(world, body["tenant"])
@@ -192,7 +210,7 @@ def _rest(world: World) -> list[Route]:
         return {"code": code, "location": uri, "selling_partner_id": seller.seller_id}
 
     def issued(_request: Request, _body: Body) -> Any:
-        return world.grants.issued()
+        return {**world.grants.issued(), "document_signatures": list(world.reports.signatures)}
 
     def reset(_request: Request, _body: Body) -> Any:
         world.reset()
@@ -228,5 +246,5 @@ def _rest(world: World) -> list[Route]:
 
 def admin(world: World) -> Starlette:
     """The application behind the admin port."""
-    groups = (_faults, _requests, _time_and_quota, _sellers, _rest)
+    groups = (_faults, _requests, _time_and_quota, _sellers, _reports, _rest)
     return Starlette(routes=[route for group in groups for route in group(world)])

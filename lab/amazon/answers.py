@@ -12,8 +12,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. ``body`` is sent as it is; ``rows`` counts the orders in it, and
-    ``error`` is Amazon's code, both for the request log.
+    """One HTTP answer. ``body`` is sent as it is; ``rows`` counts the orders in it, ``error`` is Amazon's code and
+    ``complete`` says of a download whether it was sent to its end: these are for the request log.
     """
 
     status: int
@@ -22,6 +22,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     rows: int | None = None
     error: str | None = None
+    complete: bool | None = None
 
 
 class Refused(Exception):

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lab.amazon import consent, orders_2026, orders_v0, sellers
+from lab.amazon import consent, orders_2026, orders_v0, reports_2021, sellers
 from lab.amazon.answers import errors
 from lab.amazon.calls import Handler
+from lab.amazon.downloads import download
 from lab.amazon.gateway import endpoint, respond, token_endpoint, unknown_path
 from lab.amazon.world import World
 
@@ -23,6 +24,15 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("getOrders", "/orders/v0/orders", orders_v0.get_orders),
     ("getOrderV0", "/orders/v0/orders/{orderId}", orders_v0.get_order),
     ("getOrderItems", "/orders/v0/orders/{orderId}/orderItems", orders_v0.get_order_items),
+)
+
+REPORTS = "/reports/2021-06-30"
+REPORT_OPERATIONS: tuple[tuple[str, str, str, Handler], ...] = (
+    ("createReport", "POST", f"{REPORTS}/reports", reports_2021.create_report),
+    ("getReports", "GET", f"{REPORTS}/reports", reports_2021.get_reports),
+    ("getReport", "GET", f"{REPORTS}/reports/{{reportId}}", reports_2021.get_report),
+    ("cancelReport", "DELETE", f"{REPORTS}/reports/{{reportId}}", reports_2021.cancel_report),
+    ("getReportDocument", "GET", f"{REPORTS}/documents/{{reportDocumentId}}", reports_2021.get_report_document),
 )
 
 
@@ -36,6 +46,11 @@ def public(world: World) -> Starlette:
     routes = [
         Route(path, endpoint(world, operation, handler), methods=["GET"]) for operation, path, handler in OPERATIONS
     ]
+    routes += [
+        Route(path, endpoint(world, operation, handler), methods=[method])
+        for operation, method, path, handler in REPORT_OPERATIONS
+    ]
+    routes.append(Route(f"{reports_2021.DOCUMENTS}/{{documentId}}", download(world), methods=["GET"]))
     routes.append(Route("/auth/o2/token", token_endpoint(world), methods=["POST"]))
     routes += consent.routes(world)
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,6 +25,34 @@ class Page:
 
     rows: list[Order]
     following: Position | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which orders a page is made of: between two times, both inclusive, from ``start`` on or ``rewind`` earlier."""
+
+    field: TimeField
+    after: datetime
+    before: datetime
+    wanted: Callable[[Order], bool]
+    size: int
+    start: Position | None = None
+    rewind: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Orders as they were at one moment; later changes of the book do not reach it."""
+
+    orders: tuple[Order, ...]
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def batches(self, render: Callable[[Order], str], size: int = 500) -> Iterator[list[str]]:
+        """The text of every order, ``size`` at a time, oldest first."""
+        for at in range(0, len(self.orders), size):
+            yield [render(order) for order in self.orders[at : at + size]]
 
 
 class OrderBook:
@@ -90,3 +118,26 @@ class OrderBook:
                 return Page(rows, position)
             rows.append(order)
         return Page(rows, None)
+
+    def texts(self, query: Query, render: Callable[[Order], str]) -> tuple[list[str], Position | None]:
+        """A page as text, one for each order, and where the next one begins."""
+        page = self.page(
+            query.field,
+            query.after,
+            query.before,
+            wanted=query.wanted,
+            size=query.size,
+            start=query.start,
+            rewind=query.rewind,
+        )
+        return [render(order) for order in page.rows], page.following
+
+    def snapshot(
+        self, field: TimeField, after: datetime, before: datetime, wanted: Callable[[Order], bool]
+    ) -> Snapshot:
+        """The wanted orders between two times, both inclusive, as they are now."""
+        index = self._index(field)
+        low = bisect.bisect_left(index, (after.timestamp(), ""))
+        high = bisect.bisect_left(index, (before.timestamp(), "~"))
+        orders = (self._orders[order_id] for _, order_id in index[low:high])
+        return Snapshot(tuple(order for order in orders if wanted(order)))

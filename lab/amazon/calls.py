@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from lab.amazon.answers import Answer, Refused, invalid_input, unauthorized
 from lab.amazon.clock import parse_iso
@@ -27,13 +28,17 @@ TOO_RECENT = (
 
 @dataclass(frozen=True)
 class Call:
-    """``query`` holds each parameter once, repeated ones joined by commas; ``path`` what the URL names."""
+    """``query`` holds each parameter once, repeated ones joined by commas; ``path`` what the URL names;
+    ``body`` is the JSON object of a POST, ``host`` the Host header.
+    """
 
     operation: str
     seller: Seller
     query: dict[str, str]
     path: dict[str, str]
     fault: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+    host: str = ""
 
 
 Handler = Callable[[World, Call], Answer]

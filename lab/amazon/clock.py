@@ -36,9 +36,21 @@ class Clock:
         """Now, as an aware UTC datetime."""
         return datetime.fromtimestamp(self.timestamp(), UTC)
 
-    def set(self, *, speed: float | None = None, offset: float | None = None, advance: float = 0.0) -> None:
-        """Changes the clock: ``offset`` seconds from real time, ``advance`` seconds from where it stands."""
+    def set(
+        self,
+        *,
+        speed: float | None = None,
+        offset: float | None = None,
+        advance: float = 0.0,
+        at: datetime | None = None,
+    ) -> None:
+        """Changes the clock: to ``at`` or ``offset`` seconds from real time, and ``advance`` seconds on from there.
+
+        At speed 0 time stands still and moves by this alone.
+        """
         anchor = self.timestamp() if offset is None else self._real() + offset
+        if at is not None:
+            anchor = at.timestamp()
         self._real_anchor = self._real()
         self._anchor = anchor + advance
         if speed is not None:

@@ -52,7 +52,10 @@ class Control:
         """Asks for fault ``name`` ``count`` times (None: until :meth:`clear`), after ``skip`` matching requests.
 
         ``operation`` is one of the request log's names (``token`` is LWA); without it the fault meets what
-        its name says. ``seconds`` are real ones, for ``slow``.
+        its name says. ``seconds`` are real ones, for ``slow``, ``lwa-slow`` and ``document-slow`` (a pause in the
+        body), and the Retry-After of ``quota-429-with-retry-after``. ``report-…`` meets the next createReport,
+        ``document-…`` the next download; ``report-stuck`` holds until :meth:`clear`.
+        ``expired-page-token`` and ``moved-between-pages`` wait for a request with a page token.
         """
         fault = {"name": name, "count": count, "operation": operation, "tenant": tenant}
         self._call("POST", "/faults", {**fault, "skip": skip, "seconds": seconds})
@@ -70,9 +73,19 @@ class Control:
         """Empties the request log."""
         self._call("DELETE", "/requests")
 
-    def clock(self, *, speed: float | None = None, offset: float | None = None, advance: float = 0.0) -> dict[str, Any]:
-        """Changes time: ``offset`` seconds from real time, ``advance`` seconds from the simulator's now."""
-        body = {"speed": speed, "offset": offset, "advance": advance}
+    def clock(
+        self,
+        *,
+        speed: float | None = None,
+        offset: float | None = None,
+        advance: float = 0.0,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Changes time: ``offset`` seconds from real time, ``advance`` seconds from the simulator's now, or ``at``.
+
+        With ``speed`` 0 time stands still: it moves by the next call alone.
+        """
+        body = {"speed": speed, "offset": offset, "advance": advance, "at": iso(at, milliseconds=True) if at else None}
         return self._call("POST", "/clock", {name: value for name, value in body.items() if value is not None})
 
     def buckets(
@@ -106,11 +119,18 @@ class Control:
         seed: int = 1,
         replace: bool = False,
         marketplace_id: str | None = None,
+        procedural: bool = False,
     ) -> int:
-        """Adds synthetic orders created between two times; returns how many orders the seller has then."""
+        """Adds synthetic orders created between two times; returns how many orders the seller has then.
+
+        ``procedural`` ones, up to a million, are made on demand and need no memory: see
+        :mod:`lab.amazon.procedural`, which makes the same for the same arguments in any process.
+        """
         body = {"count": count, "seed": seed, "start": iso(start), "end": iso(end), "replace": replace}
         if marketplace_id:
             body["marketplace_id"] = marketplace_id
+        if procedural:
+            body["procedural"] = True
         return int(self._call("POST", f"/sellers/{tenant}/orders", body)["orders"])
 
     def restore_orders(self, tenant: str) -> int:
@@ -118,7 +138,7 @@ class Control:
         return int(self._call("DELETE", f"/sellers/{tenant}/orders")["orders"])
 
     def orders(self, tenant: str) -> list[dict[str, Any]]:
-        """All orders of a seller with every data set, oldest first."""
+        """All orders of a seller with every data set, oldest first; refused for more than 100,000 procedural ones."""
         rows: list[dict[str, Any]] = self._call("GET", f"/sellers/{tenant}/orders")["orders"]
         return rows
 
@@ -144,6 +164,31 @@ class Control:
         if suspended is not None:
             body["suspended"] = list(suspended)
         self._call("PATCH", f"/sellers/{tenant}", body)
+
+    def reports(
+        self,
+        *,
+        queue: float | None = None,
+        progress: float | None = None,
+        per_100k: float | None = None,
+        gzip: bool | None = None,
+        charset: str | None = None,
+        element: str | None = None,
+    ) -> dict[str, Any]:
+        """Changes what holds for the reports created from now on; returns ``settings`` and all ``reports``.
+
+        ``queue`` and ``progress`` are seconds in IN_QUEUE and IN_PROGRESS by the simulator's clock, ``per_100k``
+        further seconds of progress for every 100,000 orders; ``element`` is Order or OrderReport.
+        """
+        body = {
+            "queue": queue,
+            "progress": progress,
+            "per_100k": per_100k,
+            "gzip": gzip,
+            "charset": charset,
+            "element": element,
+        }
+        return self._call("POST", "/reports", {name: value for name, value in body.items() if value is not None})
 
     def consent(self, tenant: str, *, state: str = "", redirect_uri: str | None = None) -> dict[str, Any]:
         """The seller agrees: ``code``, ``location`` (where his browser goes) and ``selling_partner_id``."""

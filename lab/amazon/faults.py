@@ -11,16 +11,71 @@ from typing import Any
 LWA = "token"
 
 # Instead of Amazon's answer, at LWA only.
-LWA_FAULTS = ("revoked-token", "invalid-client", "unauthorized-client", "lwa-503-html")
+LWA_FAULTS = (
+    "revoked-token",
+    "invalid-client",
+    "unauthorized-client",
+    "lwa-503-html",
+    "lwa-truncated",
+    "lwa-429",
+    "lwa-slow",
+    "lwa-500-json",
+)
 # Instead of an API's answer; nothing is taken from the bucket.
 API_FAULTS = ("throttle-storm", "forbidden-403", "internal-500", "http-401", "wrong-400")
+# Instead of an API's answer, but not in the words of its model.
+EDGE_FAULTS = ("quota-429-with-retry-after", "gateway-504", "not-json-200", "http-413")
 # Anywhere: what stands between the client and Amazon.
 NETWORK_FAULTS = ("html-503", "html-429", "slow", "reset")
 # The API answers, and what arrives is damaged.
 DAMAGE_FAULTS = ("truncated-200", "missing-payload-key")
 # searchOrders and getOrders: pages that are not what they should be.
 PAGE_FAULTS = ("repeated-page", "duplicate-rows")
-NAMES = LWA_FAULTS + API_FAULTS + NETWORK_FAULTS + DAMAGE_FAULTS + PAGE_FAULTS
+# searchOrders alone.
+SEARCH_FAULTS = (
+    "expired-page-token",
+    "moved-between-pages",
+    "out-of-order",
+    "missing-total",
+    "unknown-status",
+    "unknown-fields",
+)
+# These wait for a request with a page token: on a first page there is nothing for them to do.
+LATER_PAGE_FAULTS = ("expired-page-token", "moved-between-pages")
+# createReport: what becomes of the report that is asked for.
+REPORT_FAULTS = ("report-fatal", "report-fatal-unexplained", "report-cancelled", "report-stuck")
+# The download of a report document. The sticky ones stay with the document: its content never changes after that.
+STICKY_FAULTS = ("document-duplicate-orders", "document-other-marketplace")
+DOCUMENT_FAULTS = (
+    "document-expired",
+    "document-reset",
+    "document-truncated",
+    "document-slow",
+    "document-html-503",
+    "document-corrupt-gzip",
+    "document-broken-xml",
+    *STICKY_FAULTS,
+)
+DOWNLOAD = "reportDocument"
+NAMES = (
+    LWA_FAULTS
+    + API_FAULTS
+    + EDGE_FAULTS
+    + NETWORK_FAULTS
+    + DAMAGE_FAULTS
+    + PAGE_FAULTS
+    + SEARCH_FAULTS
+    + REPORT_FAULTS
+    + DOCUMENT_FAULTS
+)
+# What a fault meets that names no operation.
+_MEETS = (
+    (LWA_FAULTS, (LWA,)),
+    (PAGE_FAULTS, ("searchOrders", "getOrders")),
+    (SEARCH_FAULTS, ("searchOrders",)),
+    (REPORT_FAULTS, ("createReport",)),
+    (DOCUMENT_FAULTS, (DOWNLOAD,)),
+)
 
 
 @dataclass
@@ -40,11 +95,11 @@ class Fault:
             return False
         if self.operation not in (None, "*"):
             return self.operation == operation
-        if self.name in LWA_FAULTS:
-            return operation == LWA
-        if self.name in PAGE_FAULTS:
-            return operation in ("searchOrders", "getOrders")
-        return operation != LWA
+        for names, operations in _MEETS:
+            if self.name in names:
+                return operation in operations
+        # What lies behind a presigned address is no API: only the network between is the same.
+        return operation != LWA and (operation != DOWNLOAD or self.name in NETWORK_FAULTS)
 
     def describe(self) -> dict[str, Any]:
         """The fault as the admin port shows it."""
@@ -74,10 +129,13 @@ class Faults:
         """Forgets all."""
         self._waiting.clear()
 
-    def take(self, operation: str, tenant: str | None) -> Fault | None:
-        """The fault for this request, used up by one; None lets the request pass."""
+    def take(self, operation: str, tenant: str | None, *, later_page: bool = False) -> Fault | None:
+        """The fault for this request, used up by one; None lets the request pass.
+
+        ``later_page`` says that the request carries searchOrders' page token.
+        """
         for fault in self._waiting:
-            if not fault.matches(operation, tenant):
+            if not fault.matches(operation, tenant) or (fault.name in LATER_PAGE_FAULTS and not later_page):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -48,6 +50,22 @@ REPLACEMENTS: dict[str, Callable[[], Answer]] = {
     "html-503": lambda: html(503, "Service Unavailable"),
     "html-429": lambda: html(429, "Too Many Requests"),
     "lwa-503-html": lambda: html(503, "Service Temporarily Unavailable"),
+    "lwa-429": lambda: json_answer(
+        {"error": "temporarily_unavailable", "error_description": "Too many requests"},
+        429,
+        error="temporarily_unavailable",
+    ),
+    "lwa-500-json": lambda: json_answer(
+        {"error": "server_error", "error_description": "The authorization server met an unexpected condition"},
+        500,
+        error="server_error",
+    ),
+    "quota-429-with-retry-after": throttled,
+    # API Gateway's own words when what is behind it does not answer in time: no error list.
+    "gateway-504": lambda: json_answer({"message": "Endpoint request timed out"}, 504),
+    "not-json-200": lambda: html(200, "Welcome"),
+    "http-413": lambda: errors(413, "RequestTooLarge", "The request size exceeded the maximum accepted size."),
+    "document-html-503": lambda: html(503, "Slow Down"),
     "revoked-token": lambda: refuse("refresh_token"),
     "invalid-client": lambda: refuse("invalid_client"),
     "unauthorized-client": lambda: refuse("unauthorized_client"),
@@ -56,13 +74,13 @@ REPLACEMENTS: dict[str, Callable[[], Answer]] = {
 
 def damaged(answer: Answer, fault: Fault | None) -> Answer:
     """The answer as it arrives."""
-    if fault is None or answer.status != 200:
+    if fault is None or answer.status not in (200, 202):
         return answer
-    if fault.name == "truncated-200":
+    if fault.name in ("truncated-200", "lwa-truncated"):
         # A body that ends early and says so in its Content-Length: only its JSON is broken.
-        return Answer(200, answer.body[: len(answer.body) * 2 // 3], answer.media_type, answer.headers)
+        return Answer(answer.status, answer.body[: len(answer.body) * 2 // 3], answer.media_type, answer.headers)
     if fault.name == "missing-payload-key":
-        return json_answer({})
+        return json_answer({}, answer.status)
     return answer
 
 
@@ -77,13 +95,17 @@ async def interfered(request: Request, fault: Fault | None) -> Answer | None:
     """Does what a fault does before the operation; status 0 says that the connection is cut."""
     if fault is None:
         return None
-    if fault.name == "slow":
+    if fault.name in ("slow", "lwa-slow"):
         await _wait(request, fault.seconds)
     if fault.name == "reset":
         cut(request)
         return Answer(0, b"")
     replacement = REPLACEMENTS.get(fault.name)
-    return replacement() if replacement else None
+    answer = replacement() if replacement else None
+    if answer and fault.name == "quota-429-with-retry-after":
+        # Amazon does not document it for 429; a client that meets it may obey.
+        answer.headers["Retry-After"] = str(max(1, int(fault.seconds)))
+    return answer
 
 
 def record(
@@ -111,6 +133,7 @@ def record(
             rows=answer.rows,
             parameters=without_secrets(parameters),
             user_agent=request.headers.get("user-agent", "")[:USER_AGENT_LIMIT],
+            complete=answer.complete,
         )
     )
 
@@ -141,6 +164,27 @@ async def form_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body, keep_blank_values=True))
 
 
+async def body_of(request: Request) -> tuple[dict[str, Any], Answer | None]:
+    """The JSON object in the body of a POST (of any other method: none), or the refusal of what is none."""
+    if request.method != "POST":
+        return {}, None
+    if "json" not in request.headers.get("content-type", "json").lower():
+        return {}, errors(415, "UnsupportedMediaType", "The request payload must be application/json.")
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return {}, errors(400, "InvalidInput", "Request body is not a JSON object.")
+    return body, None
+
+
+def parameters_of(query: dict[str, str], body: dict[str, Any]) -> dict[str, str]:
+    """Query and body for the request log: lists joined by commas, other values as they would be in a query."""
+    flat = {name: ",".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in body.items()}
+    return {**query, **flat}
+
+
 def _access(world: World, request: Request) -> tuple[Seller | None, Answer | None]:
     """Whose call it is, and the refusal if it may not be made."""
     token = world.grants.token(request.headers.get("x-amz-access-token", ""))
@@ -164,27 +208,32 @@ def endpoint(world: World, operation: str, handler: Handler) -> Endpoint:
 
     async def serve(request: Request) -> Response:
         query = query_of(request)
+        body, unreadable = await body_of(request)
         seller, refusal = _access(world, request)
-        fault = world.faults.take(operation, seller.tenant if seller else None)
+        later_page = "paginationToken" in query
+        fault = world.faults.take(operation, seller.tenant if seller else None, later_page=later_page)
         answer = await interfered(request, fault)
         if answer is None and (refusal or seller is None):
             answer = refusal
         if answer is None and seller is not None:
-            call = Call(operation, seller, query, dict(request.path_params), fault.name if fault else None)
-            answer = damaged(_rated(world, call, handler), fault)
+            host = request.headers.get("host", "")
+            name = fault.name if fault else None
+            call = Call(operation, seller, query, dict(request.path_params), name, body, host)
+            answer = damaged(_rated(world, call, handler, unreadable), fault)
         assert answer is not None  # noqa: S101 - one of the three always answers
-        record(world, request, operation, query, answer, seller=seller, fault=fault)
+        parameters = parameters_of(query, body)
+        record(world, request, operation, parameters, answer, seller=seller, fault=fault)
         return respond(answer)
 
     return serve
 
 
-def _rated(world: World, call: Call, handler: Handler) -> Answer:
+def _rated(world: World, call: Call, handler: Handler, unreadable: Answer | None) -> Answer:
     application = world.config.client_id
     if not world.plans.take(application, call.seller.seller_id, call.operation):
         return throttled()
     try:
-        answer = handler(world, call)
+        answer = unreadable or handler(world, call)
     except Refused as refused:
         answer = refused.answer
     if world.rate_header and answer.status in RATE_STATUSES:

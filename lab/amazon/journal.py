@@ -19,7 +19,9 @@ UNLOGGED = frozenset(
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. ``time`` is the simulator's, ISO 8601 with Z; ``status`` 0 stands for a cut connection."""
+    """One request. ``time`` is the simulator's, ISO 8601 with Z; ``status`` 0 stands for a cut connection;
+    ``complete`` says of the download of a report document whether it was sent to its end.
+    """
 
     time: str
     operation: str
@@ -33,6 +35,7 @@ class Entry:
     rows: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     user_agent: str = ""
+    complete: bool | None = None
 
 
 def without_secrets(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from lab.amazon.answers import Answer, Refused, invalid_input, json_answer
-from lab.amazon.books import Order, Page, TimeField
+from lab.amazon.books import Order, Position, Query, TimeField
 from lab.amazon.calls import Call, check_marketplaces, listed, moment, page_size, window
 from lab.amazon.clock import iso, parse_iso
+from lab.amazon.faults import SEARCH_FAULTS
+from lab.amazon.page_faults import altered, moved_order
 from lab.amazon.pages import TOKEN_SECONDS, PageToken, bound
 from lab.amazon.world import World
 
@@ -88,6 +93,8 @@ def _family(call: Call) -> tuple[TimeField, str, str]:
 def _opened(world: World, call: Call, query: dict[str, str]) -> PageToken | None:
     if "paginationToken" not in call.query:
         return None
+    if call.fault == "expired-page-token":
+        raise invalid_input(BAD_TOKEN)
     token = world.seal.open(call.query["paginationToken"])
     now = world.clock.timestamp()
     if (
@@ -125,21 +132,52 @@ def search_orders(world: World, call: Call) -> Answer:
         )
 
     start = token.start if token else None
-    rewind = REPEATED_ROWS if call.fault == "duplicate-rows" else 0
-    page = world.books[call.seller.tenant].page(
-        field, after, before, wanted=wanted, size=size, start=start, rewind=rewind
+    request = Query(field, after, before, wanted, size, start, REPEATED_ROWS if call.fault == "duplicate-rows" else 0)
+    render = shown_text(tuple(sorted(data_sets)))
+    if call.fault in SEARCH_FAULTS or call.fault == "duplicate-rows":
+        rows, following = _faulty_rows(world, call, request)
+        texts = [_dumps(row) for row in altered([shown(row, data_sets) for row in rows], call.fault)]
+    else:
+        texts, following = world.books[call.seller.tenant].texts(request, render)
+    rest: dict[str, Any] = {}
+    next_token = _following(world, call, query, before, following)
+    if next_token:
+        rest["pagination"] = {"nextToken": next_token}
+    rest[before_name] = iso(before)
+    body = f'{{"orders": [{", ".join(texts)}], {_dumps(rest)[1:]}'
+    return Answer(200, body.encode(), rows=len(texts))
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def shown_text(data_sets: tuple[str, ...]) -> Callable[[Order], str]:
+    """The JSON of :func:`shown`; the same function for the same data sets, so that a big book keeps its templates."""
+    asked = list(data_sets)
+    return lambda order: _dumps(shown(order, asked))
+
+
+def _faulty_rows(world: World, call: Call, request: Query) -> tuple[list[Order], Position | None]:
+    book = world.books[call.seller.tenant]
+    moved = moved_order(world, call, request) if call.fault == "moved-between-pages" else None
+    page = book.page(
+        request.field,
+        request.after,
+        request.before,
+        wanted=request.wanted,
+        size=max(1, request.size - 1) if moved else request.size,
+        start=request.start,
+        rewind=request.rewind,
     )
-    rows = page.rows + page.rows[:REPEATED_ROWS] if rewind and start is None else page.rows
-    document: dict[str, Any] = {"orders": [shown(order, data_sets) for order in rows]}
-    following = _following(world, call, query, before, page)
-    if following:
-        document["pagination"] = {"nextToken": following}
-    document[before_name] = iso(before)
-    return json_answer(document, rows=len(rows))
+    if moved:
+        return [*(row for row in page.rows if row["orderId"] != moved["orderId"]), moved], page.following
+    repeated = page.rows[:REPEATED_ROWS] if request.rewind and request.start is None else []
+    return page.rows + repeated, page.following
 
 
-def _following(world: World, call: Call, query: dict[str, str], before: datetime, page: Page) -> str | None:
-    start = page.following
+def _following(world: World, call: Call, query: dict[str, str], before: datetime, start: Position | None) -> str | None:
     if call.fault == "repeated-page":
         if "paginationToken" in call.query:
             return call.query["paginationToken"]

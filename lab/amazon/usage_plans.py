@@ -30,6 +30,11 @@ DEFAULT_PLANS = {
     "getOrderV0": Plan(0.5, 30),
     "getOrderItems": Plan(0.5, 30),
     "getMarketplaceParticipations": Plan(0.016, 15),
+    "createReport": Plan(0.0167, 15),
+    "getReport": Plan(2.0, 15),
+    "getReports": Plan(0.0222, 10),
+    "cancelReport": Plan(0.0222, 10),
+    "getReportDocument": Plan(0.0167, 15),
 }
 
 

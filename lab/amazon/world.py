@@ -15,6 +15,7 @@ from lab.amazon.fixture import TENANT, orders
 from lab.amazon.journal import Journal
 from lab.amazon.lwa import Grants
 from lab.amazon.pages import Seal
+from lab.amazon.report_queue import ReportQueue
 from lab.amazon.usage_plans import UsagePlans
 from lab.errors import LabError
 
@@ -31,6 +32,7 @@ class World:
     journal: Journal
     seal: Seal
     books: dict[str, OrderBook]
+    reports: ReportQueue
     rate_header: bool = True
     # (tenant, marketplace) of what is not as it should be
     not_participating: set[tuple[str, str]] = field(default_factory=set)
@@ -46,9 +48,9 @@ class World:
         self.not_participating.clear()
         self.suspended.clear()
         self.rate_header = self.config.rate_header
+        self.reports.reset()
         for seller in self.config.sellers:
-            self.books[seller.tenant].clear()
-            self.books[seller.tenant].add(fixture_orders(seller))
+            self.books[seller.tenant] = OrderBook(fixture_orders(seller))
 
 
 def fixture_orders(seller: Seller) -> list[Order]:
@@ -63,6 +65,7 @@ def fixture_orders(seller: Seller) -> list[Order]:
 def build(config: Config) -> World:
     """A new world: full buckets, no faults, the sellers' fixtures."""
     clock = Clock(speed=config.clock_speed, offset=config.clock_offset)
+    books = {seller.tenant: OrderBook(fixture_orders(seller)) for seller in config.sellers}
     return World(
         config=config,
         clock=clock,
@@ -71,6 +74,7 @@ def build(config: Config) -> World:
         faults=Faults(),
         journal=Journal(config.log),
         seal=Seal(config.client_secret),
-        books={seller.tenant: OrderBook(fixture_orders(seller)) for seller in config.sellers},
+        books=books,
+        reports=ReportQueue(clock, books),
         rate_header=config.rate_header,
     )

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.amazon_caller import SINCE, UNTIL
+from lab.amazon.clock import iso
+from tests.lab.amazon_caller import SINCE, UNTIL, Caller
 from tests.lab.amazon_process import FRANCE, Simulator, running_simulator
+from tests.lab.amazon_reports import WINDOWS, XML, orders_of, text_of
 
 TENANT = "switaa-002"
 START, END = datetime.fromisoformat(SINCE), datetime.fromisoformat(UNTIL)
@@ -37,6 +39,14 @@ def world(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
 
 def all_ids(world: Simulator) -> list[str]:
     return [order["orderId"] for order in world.admin.orders(TENANT)]
+
+
+def ids_in_window(world: Simulator) -> list[str]:
+    """The orders of the first 30 days."""
+    start, end = (iso(moment) for moment in WINDOWS[0])
+    found = [order["orderId"] for order in world.admin.orders(TENANT) if start <= order["createdTime"] <= end]
+    assert 60 < len(found) < 120
+    return found
 
 
 @pytest.fixture
@@ -118,6 +128,30 @@ def test_amazons_sdk_meets_amazons_errors(world: Simulator, sdk: Any) -> None:
     assert refused.value.headers["x-amzn-RateLimit-Limit"] == "0.0056"
 
 
+def test_amazons_sdk_reads_a_report_from_its_request_to_its_document(world: Simulator, sdk: Any) -> None:
+    from spapi.api.reports_v2021_06_30.reports_api import ReportsApi
+    from spapi.models.reports_v2021_06_30 import CreateReportSpecification
+
+    world.admin.reports(queue=0, progress=0)
+    api = ReportsApi(sdk)
+    asked = CreateReportSpecification(
+        report_type=XML, marketplace_ids=[FRANCE], data_start_time=WINDOWS[0][0], data_end_time=WINDOWS[0][1]
+    )
+    report = api.get_report(api.create_report(asked).report_id)
+    assert (report.processing_status, report.data_start_time) == ("DONE", WINDOWS[0][0])
+    assert [one.report_id for one in api.get_reports(report_types=[XML]).reports] == [report.report_id]
+    document = api.get_report_document(report.report_document_id)
+    # The SDK ends here: what is behind the address is for another client.
+    found = orders_of(text_of(Caller(world, TENANT).http.get(document.url)))
+    assert [order.findtext("AmazonOrderID") for order in found] == ids_in_window(world)
+    second = api.create_report(asked).report_id
+    world.admin.reports(queue=60)
+    third = api.create_report(asked).report_id
+    assert second != third
+    api.cancel_report(third)
+    assert api.get_report(third).processing_status == "CANCELLED"
+
+
 def library(world: Simulator, tenant: str = TENANT) -> dict[str, Any]:
     """The public arguments that lead python-amazon-sp-api to the simulator."""
     from sp_api.auth import AccessTokenClient
@@ -162,6 +196,35 @@ def test_python_amazon_sp_api_pages_through_250_orders(world: Simulator) -> None
             rows += page.orders
         assert api.get_order(rows[3]["orderId"]).order["orderId"] == rows[3]["orderId"]
     assert [row["orderId"] for row in rows] == all_ids(world)
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", "ISO-8859-1"])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_python_amazon_sp_api_reads_a_report_from_its_request_to_its_document(
+    world: Simulator, compressed: bool, charset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sp_api.api import Reports
+
+    # The library downloads with a client of its own, which knows no `verify`: the CA comes by httpx's variable.
+    monkeypatch.setenv("SSL_CERT_FILE", str(world.ca_file))
+    world.admin.reports(queue=0, progress=0, gzip=compressed, charset=charset)
+    with Reports(**library(world)) as api:
+        start, end = WINDOWS[0]
+        created = api.create_report(reportType=XML, marketplaceIds=[FRANCE], dataStartTime=start, dataEndTime=end)
+        assert created.rate_limit == "0.0167"
+        report = api.get_report(created.payload["reportId"]).payload
+        assert report["processingStatus"] == "DONE"
+        document = api.get_report_document(report["reportDocumentId"], download=True).payload["document"]
+        assert len(api.get_reports(reportTypes=[XML]).payload["reports"]) == 1
+        world.admin.reports(queue=60)
+        waiting = api.create_report(reportType=XML, marketplaceIds=[FRANCE]).payload["reportId"]
+        api.cancel_report(waiting)
+        assert api.get_report(waiting).payload["processingStatus"] == "CANCELLED"
+    found = [order.findtext("AmazonOrderID") for order in orders_of(document)]
+    assert found == ids_in_window(world)
+    assert "Théière" in document
+    (entry,) = world.admin.requests("reportDocument")
+    assert (entry["status"], entry["complete"], entry["rows"]) == (200, True, len(found))
 
 
 def test_python_amazon_sp_apis_extra_marketplace_parameters_do_no_harm(world: Simulator) -> None:

@@ -17,12 +17,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from lab.amazon import orders_2026
+from lab.amazon import orders_2026, reports_2021
 from lab.amazon.faults import API_FAULTS
 from lab.amazon.generator import synthetic_orders
 from lab.amazon.usage_plans import DEFAULT_PLANS
 from tests.lab.amazon_caller import PARTICIPATIONS, SEARCH, SINCE, UNTIL, Caller
 from tests.lab.amazon_process import FRANCE, PROJECT
+from tests.lab.amazon_reports import DOCUMENTS, NOW, REPORTS, XML, Reporter
 
 MODELS = PROJECT.parent / "shared" / "spapi-models"
 ALL_DATA = ",".join(sorted(orders_2026.DATA_SETS))
@@ -54,20 +55,26 @@ def validator(name: str, definition: str) -> jsonschema.Draft4Validator:
     return jsonschema.Draft4Validator(schema, format_checker=checker)
 
 
-def operation(name: str, path: str) -> dict[str, Any]:
-    document: dict[str, Any] = model(name)["paths"][path]["get"]
+def operation(name: str, path: str, method: str = "get") -> dict[str, Any]:
+    document: dict[str, Any] = model(name)["paths"][path][method]
     return document
 
 
 ORDERS = "orders_2026-01-01.json"
 V0 = "ordersV0.json"
-OPERATIONS = {
+REPORTS_MODEL = "reports_2021-06-30.json"
+OPERATIONS: dict[str, tuple[str, ...]] = {
     "searchOrders": (ORDERS, SEARCH),
     "getOrder": (ORDERS, f"{SEARCH}/{{orderId}}"),
     "getOrders": (V0, "/orders/v0/orders"),
     "getOrderV0": (V0, "/orders/v0/orders/{orderId}"),
     "getOrderItems": (V0, "/orders/v0/orders/{orderId}/orderItems"),
     "getMarketplaceParticipations": ("sellers.json", PARTICIPATIONS),
+    "createReport": (REPORTS_MODEL, REPORTS, "post"),
+    "getReports": (REPORTS_MODEL, REPORTS),
+    "getReport": (REPORTS_MODEL, f"{REPORTS}/{{reportId}}"),
+    "cancelReport": (REPORTS_MODEL, f"{REPORTS}/{{reportId}}", "delete"),
+    "getReportDocument": (REPORTS_MODEL, f"{DOCUMENTS}/{{reportDocumentId}}"),
 }
 
 
@@ -107,6 +114,50 @@ def test_older_orders_and_sellers_have_their_models_shape(caller: Caller) -> Non
         check.validate(caller.get(f"/orders/v0/orders/{row['AmazonOrderId']}/orderItems").json())
     participations = caller.get(PARTICIPATIONS).json()
     validator("sellers.json", "GetMarketplaceParticipationsResponse").validate(participations)
+
+
+@needs_models
+def test_reports_in_every_state_have_the_models_shape(caller: Caller) -> None:
+    admin = caller.simulator.admin
+    admin.clock(speed=0, at=NOW)
+    caller = Caller(caller.simulator)
+    reporter = Reporter(caller)
+    created = reporter.create()
+    assert created.status_code == 202
+    validator(REPORTS_MODEL, "CreateReportResponse").validate(created.json())
+    states = []
+    check = validator(REPORTS_MODEL, "Report")
+    for _ in range(3):
+        report = reporter.report(created.json()["reportId"])
+        check.validate(report)
+        states.append(report["processingStatus"])
+        admin.clock(advance=0.5)
+    admin.inject("report-fatal")
+    admin.inject("report-cancelled")
+    for report in (reporter.finished(), reporter.finished()):
+        check.validate(report)
+        states.append(report["processingStatus"])
+    assert states == ["IN_QUEUE", "IN_PROGRESS", "DONE", "FATAL", "CANCELLED"]
+    assert set(states) == reports_2021.STATUSES
+    done = reporter.report(created.json()["reportId"])
+    check_document = validator(REPORTS_MODEL, "ReportDocument")
+    check_document.validate(reporter.document(done["reportDocumentId"]))
+    admin.reports(gzip=False)
+    check_document.validate(reporter.document(reporter.finished()["reportDocumentId"]))
+    check_list = validator(REPORTS_MODEL, "GetReportsResponse")
+    check_list.validate(caller.get(REPORTS, reportTypes=XML).json())
+    check_list.validate(caller.get(REPORTS, reportTypes=XML, pageSize=1).json())
+    for refusal in (reporter.create({}), caller.get(f"{REPORTS}/1"), caller.get(REPORTS)):
+        validator(REPORTS_MODEL, "ErrorList").validate(refusal.json())
+
+
+@needs_models
+def test_reports_listing_takes_the_models_parameters() -> None:
+    parameters = {one["name"]: one for one in operation(REPORTS_MODEL, REPORTS)["parameters"]}
+    assert set(parameters["processingStatuses"]["items"]["enum"]) == reports_2021.STATUSES
+    assert (parameters["pageSize"]["default"], parameters["pageSize"]["maximum"]) == (10, 100)
+    body = model(REPORTS_MODEL)["definitions"]["CreateReportSpecification"]["properties"]["marketplaceIds"]
+    assert (body["minItems"], body["maxItems"]) == (1, 25)
 
 
 @needs_models
@@ -197,6 +248,15 @@ def test_amazons_sdk_reads_older_orders_and_sellers_without_losing_a_field(calle
     assert read_by_the_sdk(items, "GetOrderItemsResponse", "orders_v0") == items
     sellers = caller.get(PARTICIPATIONS).json()
     assert read_by_the_sdk(sellers, "GetMarketplaceParticipationsResponse", "sellers_v1") == sellers
+
+
+def test_amazons_sdk_reads_reports_without_losing_a_field(caller: Caller) -> None:
+    caller.simulator.admin.clock(speed=0, at=NOW)
+    reporter = Reporter(Caller(caller.simulator))
+    report = reporter.finished()
+    assert as_sent(read_by_the_sdk(report, "Report", "reports_v2021_06_30")) == as_sent(report)
+    document = reporter.document(report["reportDocumentId"])
+    assert read_by_the_sdk(document, "ReportDocument", "reports_v2021_06_30") == document
 
 
 def test_models_are_not_part_of_the_project() -> None:

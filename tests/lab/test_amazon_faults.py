@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from lab.amazon.faults import API_FAULTS, LWA_FAULTS, NAMES, NETWORK_FAULTS
+from lab.amazon.faults import (
+    API_FAULTS,
+    DOCUMENT_FAULTS,
+    EDGE_FAULTS,
+    LWA_FAULTS,
+    NAMES,
+    NETWORK_FAULTS,
+    REPORT_FAULTS,
+    SEARCH_FAULTS,
+)
 from lab.errors import LabError
 from tests.lab.amazon_caller import PARTICIPATIONS, Caller, error_of
 from tests.lab.amazon_process import Simulator, running_simulator
@@ -65,6 +74,22 @@ def is_without_orders(answer: httpx.Response) -> None:
     assert (answer.status_code, answer.json()) == (200, {})
 
 
+def is_lwa_truncated(answer: httpx.Response) -> None:
+    assert answer.status_code == 200
+    assert answer.text.startswith('{"access_token": "')
+    with pytest.raises(json.JSONDecodeError):
+        answer.json()
+
+
+def is_retry_after(answer: httpx.Response) -> None:
+    is_error(429, "QuotaExceeded")(answer)
+    assert answer.headers["retry-after"] == "1"
+
+
+def is_gateway_timeout(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()) == (504, {"message": "Endpoint request timed out"})
+
+
 OUTCOMES: dict[str, Callable[[httpx.Response], None]] = {
     "throttle-storm": is_error(429, "QuotaExceeded"),
     "forbidden-403": is_error(403, "Unauthorized"),
@@ -79,13 +104,22 @@ OUTCOMES: dict[str, Callable[[httpx.Response], None]] = {
     "unauthorized-client": is_lwa_error(400, "unauthorized_client"),
     "truncated-200": is_truncated,
     "missing-payload-key": is_without_orders,
+    "lwa-truncated": is_lwa_truncated,
+    "lwa-429": is_lwa_error(429, "temporarily_unavailable"),
+    "lwa-500-json": is_lwa_error(500, "server_error"),
+    "quota-429-with-retry-after": is_retry_after,
+    "gateway-504": is_gateway_timeout,
+    "not-json-200": lambda answer: is_page(answer, 200),
+    "http-413": is_error(413, "RequestTooLarge"),
 }
 # These have a test of their own below.
-SPECIAL = {"slow", "reset", "repeated-page", "duplicate-rows"}
+SPECIAL = {"slow", "reset", "repeated-page", "duplicate-rows", "lwa-slow"}
+# These in test_amazon_search_faults and test_amazon_report_faults.
+ELSEWHERE = {*SEARCH_FAULTS, *REPORT_FAULTS, *DOCUMENT_FAULTS}
 
 
 def test_every_fault_has_its_test() -> None:
-    assert set(OUTCOMES) | SPECIAL == set(NAMES)
+    assert set(OUTCOMES) | SPECIAL | ELSEWHERE == set(NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(OUTCOMES))
@@ -100,7 +134,7 @@ def test_fault_has_its_outcome_twice_and_then_amazon_answers_again(caller: Calle
     assert faults[-3:] == [name, name, None]
 
 
-@pytest.mark.parametrize("name", API_FAULTS + NETWORK_FAULTS)
+@pytest.mark.parametrize("name", API_FAULTS + EDGE_FAULTS + NETWORK_FAULTS)
 def test_fault_of_the_api_leaves_lwa_alone_unless_it_is_named(caller: Caller, name: str) -> None:
     caller.simulator.admin.inject(name)
     assert caller.refresh().status_code == 200
@@ -120,6 +154,18 @@ def test_slow_answer_comes_after_its_seconds(caller: Caller) -> None:
     with pytest.raises(httpx.ReadTimeout):
         caller.http.get(PARTICIPATIONS, headers=caller.headers(), timeout=0.2)
     assert caller.get(PARTICIPATIONS).status_code == 200
+
+
+def test_slow_lwa_comes_after_its_seconds_and_the_api_does_not_wait(caller: Caller) -> None:
+    caller.simulator.admin.inject("lwa-slow", seconds=0.3)
+    assert caller.search().elapsed.total_seconds() < 0.3
+    assert caller.refresh().elapsed.total_seconds() >= 0.3
+    assert caller.refresh().elapsed.total_seconds() < 0.3
+
+
+def test_retry_after_is_the_faults_seconds(caller: Caller) -> None:
+    caller.simulator.admin.inject("quota-429-with-retry-after", seconds=7)
+    assert caller.search().headers["retry-after"] == "7"
 
 
 def test_reset_cuts_the_connection_without_an_answer(caller: Caller) -> None:

@@ -118,5 +118,5 @@ def test_unknown_tenant_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with running_simulator(tmp_path) as simulator:
         with pytest.raises(LabError, match="no tenant 'other'; known: ecomlg-001, switaa-002"):
             simulator.admin.consent("other")
-        with pytest.raises(LabError, match="no operation 'getReports'; known: searchOrders"):
-            simulator.admin.buckets("getReports", tokens=0)
+        with pytest.raises(LabError, match="no operation 'getFeeds'; known: searchOrders"):
+            simulator.admin.buckets("getFeeds", tokens=0)
