@@ -45,11 +45,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wrap_async = self._task.async_val and not self._connection.has_native_async
         if not self._can_watch(wrap_async):
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))
+            for text in plans(str(arguments.get("tenant", "")), result) if self._task.check_mode else ():
+                _show(text)
             return result
         handle, name = tempfile.mkstemp(prefix="keybuzz-orders-", dir=C.DEFAULT_LOCAL_TMP)
         os.close(handle)
         path = Path(name)
-        watcher = Watcher(path, str(arguments.get("tenant", "")), _interval(arguments.get("progress_interval")), _show)
+        watcher = Watcher(path, _named(arguments), _interval(arguments.get("progress_interval")), _show)
         try:
             with watcher:
                 result.update(
@@ -67,13 +69,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 class Watcher:
     """Follows the file from another thread while the module runs.
 
+    :param named: what the lines are about, before the module says more.
     :param interval: seconds between two lines; a wait that begins is shown at once.
     :param show: takes one line.
     """
 
-    def __init__(self, path: Path, tenant: str, interval: float, show: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, named: str, interval: float, show: Callable[[str], None]) -> None:
         self._path = path
-        self._tenant = tenant
+        self._named = named
         self._interval = interval
         self._show = show
         self._over = threading.Event()
@@ -89,31 +92,61 @@ class Watcher:
 
     def _follow(self) -> None:
         shown_at, waited = time.monotonic(), False
-        latest: dict[str, Any] = {}
+        latest: dict[str, dict[str, Any]] = {}
         offset = 0
         while not self._over.wait(POLL):
             lines, offset = _new_lines(self._path, offset)
-            latest = lines[-1] if lines else latest
-            waiting = bool(latest.get("waiting"))
+            latest.update((event.get("tenant", ""), event) for event in lines)
+            waiting = bool(latest) and all(event["waiting"] for event in latest.values())
             if (waiting and not waited) or time.monotonic() - shown_at >= self._interval:
-                self._show(line(self._tenant, latest))
+                self._show(line(self._named, list(latest.values())))
                 shown_at = time.monotonic()
             waited = waiting
 
 
-def line(tenant: str, event: dict[str, Any]) -> str:
-    """One event in words; without any event yet the module is still looking at the database."""
-    if not event:
-        return f"[{tenant}] orders: looking at what is there"
+def line(named: str, events: list[dict[str, Any]]) -> str:
+    """The newest event of each tenant in words; without any the module is still looking at the database."""
+    if not events:
+        return f"[{named}] orders: looking at what is there"
+    if len(events) > 1:
+        return _several(named, events)
+    (event,) = events
     expected = event.get("expected")
     of = f" of about {expected}" if expected and expected >= event["done"] else ""
-    words = f"[{tenant}] orders: {event['done']}{of}, {event['pages']} pages, {event['rate']:g}/s"
+    source = f" by {event['source']}" if event.get("source") else ""
+    words = f"[{named}] orders{source}: {event['done']}{of}, {event['pages']} pages, {event['rate']:g}/s"
     if event.get("waiting"):
-        until = datetime.fromtimestamp(event["until"], UTC)
-        return f"{words}; waiting until {until:%H:%M:%S} UTC: {event['waiting']}"
+        return f"{words}; waiting until {_clock(event['until'])} UTC: {event['waiting']}"
     if of and event["rate"] > 0:
         words += f", about {(expected - event['done']) / event['rate']:.0f} s to go"
     return words
+
+
+def _several(named: str, events: list[dict[str, Any]]) -> str:
+    done, pages = (sum(event[name] for event in events) for name in ("done", "pages"))
+    waiting = [event for event in events if event.get("waiting")]
+    words = f"[{named}] orders of {len(events)} tenants: {done}, {pages} pages"
+    if waiting:
+        first = min(waiting, key=lambda event: float(event["until"]))
+        words += f"; {len(waiting)} are waiting, the first until {_clock(first['until'])} UTC: {first['waiting']}"
+    return words
+
+
+def plans(tenant: str, result: dict[str, Any]) -> list[str]:
+    """What check mode would do, a line a tenant."""
+    found = result.get("tenants") or {tenant: result}
+    return [f"[{name}] plan: {facts['plan']['why']}" for name, facts in found.items() if facts.get("plan")]
+
+
+def _named(arguments: dict[str, Any]) -> str:
+    several = arguments.get("tenants")
+    if not isinstance(several, list):
+        return str(arguments.get("tenant") or several or "")
+    return str(several[0]) if len(several) == 1 else f"{len(several)} tenants"
+
+
+def _clock(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S}"
 
 
 def _new_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:

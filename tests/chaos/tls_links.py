@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import connect as connect_kubernetes
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import source_search
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import Credentials, SellingPartner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import AccessToken, LwaClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sellers import participations
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import search_page
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import connect as connect_postgres
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
@@ -131,7 +131,7 @@ def _participations(host: str, port: int, ca: Path | None, _folder: Path) -> obj
 
 def _search(host: str, port: int, ca: Path | None, _folder: Path) -> object:
     query = {"marketplaceIds": "A13V1IB3VIYZZH"}
-    return search_page(_partner(host, port, ca), query, page_token=None, page_size=100, page_number=1)
+    return _partner(host, port, ca).get(source_search.PATH, query, payload_key="orders")
 
 
 def _postgres(host: str, port: int, ca: Path | None, _folder: Path) -> object:

@@ -30,8 +30,6 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "app_document_keys": {"type": "dict", "default": {}, "no_log": False},
     "tenant_document_keys": {"type": "dict", "default": {}, "no_log": False},
 }
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"tenant": {"type": "str", "required": True}, **DOCUMENTS}
-"""Of the one that is about one tenant."""
 
 
 @dataclass(frozen=True)

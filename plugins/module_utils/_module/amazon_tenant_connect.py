@@ -28,6 +28,11 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call, Servers
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_connect import Done
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import (
+    TenantsFailedError,
+    could_not_check,
+    names_of,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_plan import CHECK
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import LwaClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection, schema, tables, tenants
@@ -44,16 +49,6 @@ STATE_LIFETIMES = (600, 86400)
 OF_ONE_SELLER = ("refresh_token", "refresh_token_file", "authorization_code", "oauth_state", "seller_id")
 
 
-class TenantsFailedError(KeybuzzError):
-    """Some of the tenants could not be done. ``outcome`` holds what became of each."""
-
-    def __init__(self, failed: Mapping[str, KeybuzzError], outcome: Outcome) -> None:
-        first = next(iter(failed.values()))
-        self.outcome = outcome
-        answered = f"{len(failed)} of the tenants failed ({', '.join(failed)}); the first because: {first}"
-        super().__init__("working on", "the tenants", answered, "The others were done. Mend these and run again.")
-
-
 def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
     """Connect or disconnect one tenant, or several.
 
@@ -61,7 +56,7 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     :raises BlockedError: the application's document is missing or refused, outside check mode.
     :raises TenantsFailedError: outside check mode, when several were asked for and some failed.
     """
-    names = _names(params)
+    names = names_of(params)
     _check_options(params, names, check_mode=check_mode)
     places = {name: documents.place({**params, "tenant": name}) for name in names}
     privileges = ("SELECT",) if check_mode else ("SELECT", "UPDATE", *(("INSERT",) if params["create_row"] else ()))
@@ -82,18 +77,6 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
             calls = [Call({**params, "tenant": name}, servers, places[name], rows.get(name)) for name in names]
             done = _each(calls, unknown) if len(calls) > 1 else {names[0]: _one(calls[0])}
             return _together(client, done, str(params.get("depth") or "values"), check_mode=check_mode)
-
-
-def _names(params: Mapping[str, Any]) -> tuple[str, ...]:
-    one, several = params.get("tenant"), params.get("tenants")
-    if (one is None) == (several is None) or several == []:
-        raise BadInputError(
-            "reading options",
-            "tenant and tenants",
-            "the list is empty" if several == [] else "both are given" if one is not None else "neither is given",
-            "Give tenant for one of them, or tenants for a list.",
-        )
-    return (str(one),) if several is None else tuple(dict.fromkeys(str(name) for name in several))
 
 
 def _check_options(params: Mapping[str, Any], names: tuple[str, ...], *, check_mode: bool) -> None:
@@ -169,18 +152,9 @@ def _one(call: Call) -> Done:
 
 
 def _failed(call: Call, error: KeybuzzError) -> Done:
-    """A tenant that could not be done, as an item; what was written before it failed still counts."""
-    status: Any = error.status
-    item = Item(
-        f"{CHECK}/{call.tenant}/could-not-check",
-        error.address,
-        CHECK,
-        "high",
-        status,
-        reason=f"While {error.doing} {error.address}: {error.answered}.",
-        hint=error.remedy,
-    )
+    """A tenant that could not be done; what was written before it failed still counts."""
     facts = {"status": "failed", "error": str(error)}
+    item = could_not_check(CHECK, call.tenant, error)
     return Done(Outcome((item,), changed=bool(call.written), facts=facts), failure=error)
 
 

@@ -14,17 +14,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_follow, orders_plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_page import Targets
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sources import AUTO
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_window import (
     Decision,
     Wanted,
     completed,
     decide,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import marketplaces
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import marketplaces, quota
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import (
+    buckets,
     checkpoint,
-    connection,
     lock,
     schema,
     summary,
@@ -33,9 +35,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._store import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.load import Target
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.sessions import Sessions
 
 if TYPE_CHECKING:
-    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Connection, Cursor
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Cursor
 
 Protect = Callable[[Iterable[str | None]], None]
 SAMPLE = 5
@@ -60,19 +63,37 @@ class Store:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the module.
+    """One tenant of one call of the module.
 
-    :param params: its options.
+    :param params: its options, ``tenant`` being this one.
     :param until: the option of that name, read.
-    :param where: the database, for messages.
+    :param holder: this process, in the rows of its runs.
+    :param own: numbers of this process's other sessions at the server, which hold locks for it.
     """
 
     params: Mapping[str, Any]
     protect: Protect
     store: Store
+    sessions: Sessions
     until: datetime | None
-    where: str
+    holder: str
     check_mode: bool
+    own: tuple[int, ...] = ()
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        return str(self.params["tenant"])
+
+    @property
+    def mode(self) -> str:
+        """What is to be done."""
+        return str(self.params["mode"])
+
+    @property
+    def where(self) -> str:
+        """The database, for messages."""
+        return self.sessions.where
 
 
 @dataclass(frozen=True)
@@ -81,8 +102,10 @@ class Seen:
 
     :param decision: what follows from it.
     :param summary: rows of the decided window.
-    :param importer: the session that imports this tenant at the moment.
+    :param importer: who imports this tenant at the moment.
     :param denied: rights in the database that an import needs and the caller has not; asked in check mode only.
+    :param plan: which source would be taken, and what it would need; ``None`` when nothing is to be read.
+    :param runs: all runs on record that still say something.
     """
 
     wanted: Wanted
@@ -91,7 +114,9 @@ class Seen:
     sample: tuple[Mapping[str, Any], ...]
     importer: str | None
     targets: Targets
+    runs: tuple[checkpoint.Run, ...] = ()
     denied: tuple[str, ...] = ()
+    plan: orders_plan.Plan | None = None
 
 
 def store_of(params: Mapping[str, Any], *, check_mode: bool) -> Store:
@@ -107,50 +132,137 @@ def store_of(params: Mapping[str, Any], *, check_mode: bool) -> Store:
     )
 
 
-def look(call: Call, database: Connection) -> Seen:
+def look(call: Call) -> Seen:
     """Everything the decision rests on, in one transaction that writes nothing.
 
     :raises SchemaError: tables, columns, keys or privileges are missing.
     :raises KeybuzzError: the tenant has no row, or its marketplace is not known.
     """
-    params, store, where, now = call.params, call.store, call.where, datetime.now(UTC)
-    tenant = params["tenant"]
-    with connection.transaction(database, "looking at the imported orders in", where) as cursor:
-        found = schema.inspect(cursor, store.all())
-        targets, runs_exist = _check_tables(call, found)
-        row = tenants.read(cursor, store.tenants, tenant)
-        if row is None:
-            raise tenants.unknown(cursor, store.tenants, tenant, where)
-        wanted = Wanted(
-            tenant=tenant,
-            marketplace_id=_marketplace(params, row),
-            days=params["days"],
-            until=call.until,
-            fresh_for=params["fresh_for"],
-            source=params["source"],
-            restart=params["restart"],
+    store, now = call.store, datetime.now(UTC)
+    with call.sessions.transaction("looking at the imported orders in") as cursor:
+        found = dict(zip((table.option for table in store.all()), schema.inspect(cursor, store.all()), strict=True))
+        targets = _check_tables(call, found)
+        wanted, row = wanted_of(call, cursor)
+        runs = found["runs_table"]
+        known = (
+            checkpoint.runs(cursor, store.runs, call.tenant, wanted.marketplace_id, runs.types) if runs.exists else ()
         )
-        known = checkpoint.runs(cursor, store.runs, tenant, wanted.marketplace_id) if runs_exist else ()
-        stored: dict[str, tuple[int, int]] = {}
-        unfinished = next((run for run in known if run.status == checkpoint.RUNNING), None)
-        for run in filter(None, (completed(wanted, known, now), unfinished)):
-            counted = summary.summary(cursor, targets.orders, targets.items, _window(wanted, (run.after, run.before)))
-            stored[run.id] = (counted.orders, counted.items)
-        decision = decide(wanted, known, stored, now)
+        decision = _decided(cursor, wanted, known, targets, now)
         window = _window(wanted, decision.window)
+        looking = call.check_mode and decision.kind != "complete"
+        accounted = schema.complete(store.quota, found["quota_table"])
         return Seen(
             wanted=wanted,
             decision=decision,
             summary=summary.summary(cursor, targets.orders, targets.items, window),
             sample=tuple(summary.newest(cursor, targets.orders, window, SAMPLE)),
-            importer=lock.running(cursor, tenant) if call.check_mode and decision.kind != "complete" else None,
+            importer=_importer(cursor, call, runs) if looking else None,
             targets=targets,
-            denied=_denied(cursor, call, found) if call.check_mode and decision.kind != "complete" else (),
+            runs=known,
+            denied=_denied(cursor, call, found) if looking else (),
+            plan=plan_of(call, wanted, decision, known, _believed(cursor, call, row) if accounted else {})
+            if looking and decision.kind != "refused"
+            else None,
         )
 
 
-def _denied(cursor: Cursor, call: Call, found: tuple[schema.Found, ...]) -> tuple[str, ...]:
-    written = [pair for pair in zip(call.store.all(), found, strict=True) if pair[0] is not call.store.tenants]
+def wanted_of(call: Call, cursor: Cursor) -> tuple[Wanted, Mapping[str, Any]]:
+    """What the options and the tenant's row ask for, and that row. :raises BadInputError: there is no such tenant."""
+    params, store = call.params, call.store
+    row = tenants.read(cursor, store.tenants, call.tenant)
+    if row is None:
+        raise tenants.unknown(cursor, store.tenants, call.tenant, call.where)
+    wanted = Wanted(
+        tenant=call.tenant,
+        marketplace_id=_marketplace(params, row),
+        days=params["days"],
+        until=call.until,
+        fresh_for=params["fresh_for"],
+        source=params["source"],
+        restart=params["restart"],
+        mode=call.mode,
+        overlap=params["overlap"],
+        max_lag=params["max_lag"],
+    )
+    return wanted, row
+
+
+def _decided(
+    cursor: Cursor, wanted: Wanted, known: tuple[checkpoint.Run, ...], targets: Targets, now: datetime
+) -> Decision:
+    if wanted.mode == checkpoint.CATCH_UP:
+        return orders_follow.decide_catch_up(wanted, known, now)
+    if wanted.mode == checkpoint.RECONCILE:
+        return orders_follow.decide_reconcile(wanted, known, now)
+    stored: dict[str, tuple[int, int]] = {}
+    running = (run for run in known if run.mode == checkpoint.BACKFILL and run.status == checkpoint.RUNNING)
+    for run in filter(None, (completed(wanted, known, now), next(running, None))):
+        counted = summary.summary(cursor, targets.orders, targets.items, _window(wanted, (run.after, run.before)))
+        stored[run.id] = (counted.orders, counted.items)
+    return decide(wanted, known, stored, now)
+
+
+def _believed(cursor: Cursor, call: Call, row: Mapping[str, Any]) -> dict[str, quota.Bucket]:
+    """The seller's buckets as they stand now, without Vault's word on who he is."""
+    peeked = buckets.peek(cursor, call.store.quota, str(row.get("sellerId") or call.tenant))
+    return {name: quota.at(quota.Bucket(*bucket), now) for name, (bucket, now) in peeked.items()}
+
+
+def plan_of(
+    call: Call,
+    wanted: Wanted,
+    decision: Decision,
+    known: tuple[checkpoint.Run, ...],
+    believed: Mapping[str, quota.Bucket],
+) -> orders_plan.Plan:
+    """Which source ends first, as far as the database tells.
+
+    :param believed: the buckets as they stand now.
+    """
+    orders, known_from = _expected(call, decision, known)
+    return orders_plan.choose(
+        believed,
+        orders,
+        known_from,
+        decision.window[1] - decision.window[0],
+        today=datetime.now(UTC).date(),
+        making=next((float(run.counters["making"]) for run in known if run.counters.get("making")), None),
+        among=_among(wanted, decision),
+    )
+
+
+def _among(wanted: Wanted, decision: Decision) -> tuple[str, ...]:
+    if decision.kind == "resume" and decision.run is not None:
+        return (decision.run.source,)
+    if wanted.source != AUTO:
+        return (wanted.source,)
+    if wanted.mode == checkpoint.RECONCILE:
+        return orders_follow.other_ways(decision.run)
+    return ("search", "report", "v0")
+
+
+def _expected(call: Call, decision: Decision, known: tuple[checkpoint.Run, ...]) -> tuple[int | None, str]:
+    """How many orders the window may have: as given, else as dense as the last window that was read."""
+    if call.params.get("expected_orders"):
+        return int(call.params["expected_orders"]), "as given"
+    for run in known:
+        length = (run.before - run.after).total_seconds()
+        if run.mode == checkpoint.BACKFILL and run.status == checkpoint.COMPLETED and length > 0:
+            share = (decision.window[1] - decision.window[0]).total_seconds() / length
+            done = int(run.counters.get("fetched", 0)) - int(run.counters.get("stale", 0))
+            return max(1, round(done * share)), "as many a day as the last time"
+    return None, ""
+
+
+def _importer(cursor: Cursor, call: Call, runs: schema.Found) -> str | None:
+    importer = lock.running(cursor, call.tenant)
+    if importer is None and "heartbeatAt" in runs.types:
+        return lock.beating(cursor, call.store.runs, call.tenant)
+    return importer
+
+
+def _denied(cursor: Cursor, call: Call, found: Mapping[str, schema.Found]) -> tuple[str, ...]:
+    written = [(table, found[table.option]) for table in call.store.all() if table is not call.store.tenants]
     return schema.denied(cursor, written, tables.WRITE, creates=call.params["manage_schema"])
 
 
@@ -158,35 +270,34 @@ def _window(wanted: Wanted, window: tuple[datetime, datetime]) -> summary.Window
     return summary.Window(wanted.tenant, wanted.marketplace_id, *window)
 
 
-def _check_tables(call: Call, states: tuple[schema.Found, ...]) -> tuple[Targets, bool]:
-    """Hold the tables to what is needed. Own tables that are missing are fine if the module may create them."""
+def _check_tables(call: Call, found: Mapping[str, schema.Found]) -> Targets:
+    """Hold the tables to what is needed. What is missing of the own tables is fine if the module may add it."""
     store = call.store
-    wanted = store.all()
-    found = dict(zip((table.option for table in wanted), states, strict=True))
-    looked_at = [store.tenants, store.orders, store.items, store.runs] if call.check_mode else list(wanted)
+    managed = call.params["manage_schema"]
+    looked_at = [store.tenants, store.orders, store.items, store.runs] if call.check_mode else list(store.all())
     required = [
         (table, found[table.option])
         for table in looked_at
-        if not (call.params["manage_schema"] and table.option in tables.OWN and not found[table.option].exists)
+        if not (managed and table.option in tables.OWN and not schema.complete(table, found[table.option]))
     ]
     schema.require(required, call.params["pg_user"], call.where)
-    targets = Targets(
+    return Targets(
         orders=Target(store.orders, found["orders_table"].types),
         items=Target(store.items, found["items_table"].types),
         errors=store.errors,
         may_delete_items="DELETE" in found["items_table"].privileges,
     )
-    return targets, found["runs_table"].exists
 
 
-def create_own_tables(call: Call, database: Connection) -> None:
-    """Create those of the import's own tables that are missing."""
-    store, where = call.store, call.where
-    own = (store.errors, store.runs, store.quota)
-    with connection.transaction(database, "creating the import's tables in", where) as cursor:
+def manage_own_tables(call: Call) -> None:
+    """Create those of the import's own tables that are missing, and add the columns that a newer release wants."""
+    own = (call.store.errors, call.store.runs, call.store.quota)
+    with call.sessions.transaction("creating the import's tables in") as cursor:
         for table, found in zip(own, schema.inspect(cursor, own), strict=True):
             if not found.exists:
                 schema.create(cursor, table)
+            elif not schema.complete(table, found):
+                schema.migrate(cursor, table, found)
 
 
 def _marketplace(params: Mapping[str, Any], row: Mapping[str, Any]) -> str:

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Which window of orders is wanted, and whether it is there: pure decisions over what the database says."""
+"""Which window of orders is wanted, and whether it is there: pure decisions over what the database says.
+
+Here is what all modes share, and the mode ``backfill``; the others are in ``orders_follow``.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,20 @@ from typing import Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sources import AUTO, SOURCES
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import (
     HISTORY_DAYS,
     SETTLING,
-    TOKEN_LIFE,
+    Task,
     iso,
-    search_query,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import COMPLETED, RUNNING, Run
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import (
+    BACKFILL,
+    COMPLETED,
+    RECONCILE,
+    RUNNING,
+    Run,
+)
 
 CHECK = "amazon_orders"
 TOKEN_MARGIN = 600.0
@@ -37,7 +46,10 @@ class Wanted:
 
     :param until: end of the window, aware; ``None``: a window whose end is at most ``fresh_for`` old.
     :param fresh_for: seconds.
+    :param source: ``auto`` takes what any of them has imported.
     :param restart: give an unfinished run up instead of going on with it.
+    :param overlap: seconds before the watermark that ``catch_up`` reads again.
+    :param max_lag: seconds that the watermark of ``catch_up`` may lie back.
     """
 
     tenant: str
@@ -45,8 +57,11 @@ class Wanted:
     days: int
     until: datetime | None
     fresh_for: float
-    source: str = "search"
+    source: str = AUTO
     restart: bool = False
+    mode: str = BACKFILL
+    overlap: float = 600.0
+    max_lag: float = 900.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,19 @@ def check_wanted(days: int, until: str | None, now: datetime) -> datetime | None
 
 def wanted_window(wanted: Wanted, now: datetime) -> tuple[datetime, datetime]:
     """The window a new run would have. Without ``until`` it ends at the last full minute that has settled."""
-    before = wanted.until or (now - timedelta(seconds=SETTLING)).replace(second=0, microsecond=0)
+    before = wanted.until or settled(now)
     return before - timedelta(days=wanted.days), before
+
+
+def settled(now: datetime) -> datetime:
+    """The last full minute that lies two minutes back."""
+    return (now - timedelta(seconds=SETTLING)).replace(second=0, microsecond=0)
+
+
+def task_of(run: Run) -> Task:
+    """What a run reads."""
+    created = run.mode == BACKFILL or (run.mode == RECONCILE and run.source == "report")
+    return Task(run.marketplace_id, run.after, run.before, "created" if created else "updated")
 
 
 def decide(wanted: Wanted, runs: Sequence[Run], stored: Mapping[str, tuple[int, int]], now: datetime) -> Decision:
@@ -108,6 +134,7 @@ def decide(wanted: Wanted, runs: Sequence[Run], stored: Mapping[str, tuple[int, 
     :param stored: for each run that was counted, the orders and lines the tables hold of its window now.
     """
     window = wanted_window(wanted, now)
+    runs = [run for run in runs if run.mode == BACKFILL]
     unfinished = [run for run in runs if run.status == RUNNING]
     done = completed(wanted, runs, now)
     if done is not None:
@@ -148,10 +175,10 @@ def _unfinished(
         return Decision("start", window, why, abandon=ids)
     expected = (run.after, run.before) if wanted.until is None else window
     same = (
-        run.source == wanted.source
+        wanted.source in {AUTO, run.source}
         and run.days == wanted.days
         and (run.after, run.before) == expected
-        and dict(run.query) == search_query(wanted.marketplace_id, run.after, run.before)
+        and same_query(run)
     )
     if not same:
         why = (
@@ -159,7 +186,7 @@ def _unfinished(
             "asked for now."
         )
         return Decision("refused", window, why, run)
-    dead = run.pages > 0 and not token_lives(run, now)
+    dead = run.pages > 0 and not place_lives(run, now)
     why = f"An import stopped after {run.pages} pages and {run.counters.get('fetched', 0)} orders"
     lost = _lost(run, stored[run.id]) if run.id in stored and run.pages > 0 else ""
     if lost or dead:
@@ -170,7 +197,9 @@ def _unfinished(
 def completed(wanted: Wanted, runs: Iterable[Run], now: datetime) -> Run | None:
     """The newest completed run that answers what is wanted, whatever its rows."""
     for run in runs:
-        if (run.status, run.source, run.days) != (COMPLETED, wanted.source, wanted.days):
+        if (run.mode, run.status, run.days) != (BACKFILL, COMPLETED, wanted.days):
+            continue
+        if wanted.source not in {AUTO, run.source}:
             continue
         if wanted.until is None:
             if run.before >= now - timedelta(seconds=wanted.fresh_for):
@@ -180,11 +209,20 @@ def completed(wanted: Wanted, runs: Iterable[Run], now: datetime) -> Run | None:
     return None
 
 
-def token_lives(run: Run, now: datetime) -> bool:
-    """Whether the run's page token can still be used."""
+def same_query(run: Run) -> bool:
+    """Whether a run was begun with the parameters that this release would use: its place is good for no others."""
+    source = SOURCES.get(run.source)
+    return source is not None and dict(run.query) == source.query(task_of(run))
+
+
+def place_lives(run: Run, now: datetime) -> bool:
+    """Whether the place where the run stands can still be gone on from."""
+    life = SOURCES[run.source].token_life if run.source in SOURCES else 0.0
+    if life is None:
+        return True
     if run.page_token is None or run.page_token_at is None:
         return False
-    return (now - run.page_token_at).total_seconds() < TOKEN_LIFE - TOKEN_MARGIN
+    return (now - run.page_token_at).total_seconds() < life - TOKEN_MARGIN
 
 
 def plan(wanted: Wanted, decision: Decision, orders_table: str, where: str, importer: str | None = None) -> Item:

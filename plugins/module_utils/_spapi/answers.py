@@ -63,6 +63,10 @@ class PageTokenRefused(BadRequest):
     """HTTP 400: the page token is older than 24 hours, or its request was another one."""
 
 
+class NotFound(BadRequest):
+    """HTTP 404: Amazon does not have it, or not any more."""
+
+
 class TooRecent(BadRequest):
     """HTTP 400: the window ends less than two minutes before Amazon's now."""
 
@@ -116,7 +120,7 @@ def _refusal(doing: str, address: str, status: int, code: str, message: str) -> 
             f"{answered}: the window ends less than two minutes ago",
             "Give an earlier value for until, and check this host's clock.",
         )
-    return BadRequest(
+    return (NotFound if code == "NotFound" else BadRequest)(
         doing,
         address,
         answered,

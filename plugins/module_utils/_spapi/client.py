@@ -71,6 +71,7 @@ class SellingPartner:
     :param protect: called with each access token before it is used.
     :param ca_cert: PEM file with the CA to trust instead of the system's.
     :param timeout: seconds for connecting, and for each wait for data.
+    :param context: a context of :func:`tls_context` to share between sellers: each costs 20 ms.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class SellingPartner:
         protect: Callable[[list[str | None]], None],
         ca_cert: str | None = None,
         timeout: float = 30.0,
+        context: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urllib.parse.urlsplit(endpoint)
@@ -100,7 +102,7 @@ class SellingPartner:
         self._token: AccessToken | None = None
         self._token_until = 0.0
         self._timeout = timeout
-        self._library = self._open(parts.hostname, ca_cert)
+        self._library = self._open(parts.hostname, ca_cert, context)
 
     def get(self, path: str, params: Mapping[str, str], *, payload_key: str) -> Answer:
         """One GET. A refused access token is dropped, fetched anew and tried once more.
@@ -108,14 +110,41 @@ class SellingPartner:
         :param payload_key: a 2xx without it is not an answer.
         :raises Throttled, Unavailable, AccessRefused, BadRequest: see each; LWA's errors pass through.
         """
-        fresh = self._token is None
+        return self._twice(lambda: self._ask(path, lambda: self._library.fetch(path, dict(params)), payload_key))
+
+    def post(self, path: str, body: Mapping[str, Any], *, payload_key: str) -> Answer:
+        """One POST of a JSON body; otherwise as :meth:`get`. The caller must stand it that an answer gets lost."""
+        return self._twice(lambda: self._ask(path, lambda: self._library.send(path, dict(body)), payload_key))
+
+    @contextmanager
+    def download(self, url: str) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Headers and raw body of a presigned address, which takes no access token and must not get one.
+
+        The address is a secret itself for as long as it lives (Amazon: five minutes): it is never in a message.
+
+        :raises Unavailable: no answer, not HTTP 200, or a body that breaks off (then in the middle of the iteration).
+        """
+        import httpx
+
+        doing, address = "downloading", f"a report document of {self.endpoint}"
+        if urllib.parse.urlsplit(url).scheme != "https":
+            raise Unavailable(doing, address, "its address is not https", "Nothing was sent. Run again later.")
         try:
-            return self._get(path, params, payload_key)
-        except AccessRefused:
-            self._token = None
-            if fresh:
-                raise
-        return self._get(path, params, payload_key)
+            with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer:
+                if answer.status_code != 200:
+                    raise Unavailable(
+                        doing,
+                        address,
+                        f"HTTP {answer.status_code}",
+                        "The address lives five minutes; a new one is asked for. Run again later if it stays.",
+                    )
+                yield answer.headers, answer.iter_raw()
+        except httpx.TimeoutException:
+            raise Unavailable(
+                doing, address, f"no data within {self._timeout:g} s", "Run again; the import goes on where it was."
+            ) from None
+        except httpx.HTTPError as error:
+            raise self._no_answer(doing, address, error) from None
 
     def access_token(self) -> str:
         """A live access token, from the cache or from LWA. The library asks for it with each request."""
@@ -132,13 +161,23 @@ class SellingPartner:
         """End the connections."""
         self._library.close()
 
-    def _get(self, path: str, params: Mapping[str, str], payload_key: str) -> Answer:
+    def _twice(self, ask: Callable[[], Answer]) -> Answer:
+        fresh = self._token is None
+        try:
+            return ask()
+        except AccessRefused:
+            self._token = None
+            if fresh:
+                raise
+        return ask()
+
+    def _ask(self, path: str, call: Callable[[], tuple[int, Mapping[str, str], bytes]], payload_key: str) -> Answer:
         import httpx
 
         doing = "asking"
         address = f"{self.endpoint}{path}"
         try:
-            status, headers, body = self._library.fetch(path, dict(params))
+            status, headers, body = call()
         except httpx.TimeoutException:
             raise Unavailable(
                 doing, address, f"no answer within {self._timeout:g} s", "Run again; the import goes on where it was."
@@ -172,8 +211,8 @@ class SellingPartner:
             "Check amazon_endpoint, the network and the proxy, then run again; the import goes on where it was.",
         )
 
-    def _open(self, hostname: str, ca_cert: str | None) -> Any:
-        context = tls_context(ca_cert)
+    def _open(self, hostname: str, ca_cert: str | None, context: ssl.SSLContext | None) -> Any:
+        context = context or tls_context(ca_cert)
         with _without_ambient_settings():
             try:
                 import httpx
@@ -208,6 +247,12 @@ class SellingPartner:
                     )
                     return answer
 
+                def send(self, path: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+                    answer: tuple[int, Mapping[str, str], bytes] = self._request(
+                        path, data={**body, "method": "POST"}, add_marketplace=False
+                    )
+                    return answer
+
                 def _check_response(self, res: Any, *_args: object, **_kwargs: object) -> Any:
                     return res.status_code, res.headers, res.content
 
@@ -224,14 +269,13 @@ class SellingPartner:
                 timeout=self._timeout,
             )
             library._transport.close()
-            library._transport = HttpxTransport(
-                client=httpx.Client(
-                    verify=context,
-                    timeout=httpx.Timeout(self._timeout),
-                    follow_redirects=False,
-                    trust_env=hostname not in LOOPBACK,
-                )
+            self._http = httpx.Client(
+                verify=context,
+                timeout=httpx.Timeout(self._timeout),
+                follow_redirects=False,
+                trust_env=hostname not in LOOPBACK,
             )
+            library._transport = HttpxTransport(client=self._http)
         return library
 
 

@@ -100,3 +100,36 @@ def area_of(region: str) -> Area:
 def endpoint_of(marketplace_id: str) -> str:
     """The Selling Partner API's address for a marketplace, without a slash at its end."""
     return ENDPOINTS[marketplace(marketplace_id).area]
+
+
+_DOMAINS: Mapping[str, str] = {
+    "amazon.ca": "CA",
+    "amazon.com": "US",
+    "amazon.com.mx": "MX",
+    "amazon.com.br": "BR",
+    "amazon.ie": "IE",
+    "amazon.es": "ES",
+    "amazon.co.uk": "UK",
+    "amazon.fr": "FR",
+    "amazon.com.be": "BE",
+    "amazon.nl": "NL",
+    "amazon.de": "DE",
+    "amazon.it": "IT",
+    "amazon.se": "SE",
+    "amazon.co.za": "ZA",
+    "amazon.pl": "PL",
+    "amazon.eg": "EG",
+    "amazon.com.tr": "TR",
+    "amazon.sa": "SA",
+    "amazon.ae": "AE",
+    "amazon.in": "IN",
+    "amazon.sg": "SG",
+    "amazon.com.au": "AU",
+    "amazon.co.jp": "JP",
+}
+_BY_COUNTRY = {one.country: one.id for one in _ALL}
+
+
+def by_sales_channel(name: str) -> str | None:
+    """The marketplace that a report's ``SalesChannel`` (``Amazon.fr``) names; ``None`` for one that names none."""
+    return _BY_COUNTRY.get(_DOMAINS.get(name.strip().lower(), ""))

@@ -32,8 +32,20 @@ class Plan:
 # Amazon's API models, "Usage Plan" of each operation.
 PLANS: Mapping[str, Plan] = {
     "searchOrders": Plan(0.0056, 20),
+    "getOrder": Plan(0.5, 30),
+    "getOrders": Plan(0.0167, 20),
+    "getOrderItems": Plan(0.5, 30),
+    "createReport": Plan(0.0167, 15),
+    "getReport": Plan(2.0, 15),
+    "getReportDocument": Plan(0.0167, 15),
     "getMarketplaceParticipations": Plan(0.016, 15),
 }
+
+
+def wait_for(bucket: Bucket, calls: int) -> float:
+    """Seconds that this many calls wait for tokens from now on: the lower bound of any client."""
+    missing = calls - bucket.tokens
+    return max(0.0, missing - ROUNDING) / bucket.rate
 
 
 @dataclass(frozen=True)

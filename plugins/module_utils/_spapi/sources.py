@@ -4,99 +4,122 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Sources of orders: what is asked of Amazon, and the pages it answers with."""
+"""What every source of orders promises to the import. A new source is one file that keeps this."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import UnexpectedAnswerError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import Answer
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import SellingPartner
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected, parse_order
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected
 
-SEARCH_OPERATION = "searchOrders"
-SEARCH_PATH = "/orders/2026-01-01/orders"
-INCLUDED_DATA = "PROCEEDS,FULFILLMENT,CANCELLATION"
-"""Totals, status and who cancelled. Not BUYER and not RECIPIENT: what is not asked for cannot be lost."""
-TOKEN_LIFE = 24 * 3600.0
-"""Seconds a page token of searchOrders lives (Amazon: Orders API v2026-01-01)."""
 LARGEST_PAGE = 100
+"""Orders on a page of Amazon's lists at most (Amazon: maxResultsPerPage)."""
 SETTLING = 120.0
 """A window must end this many seconds before Amazon's now (Amazon: createdBefore)."""
 HISTORY_DAYS = 730
 """Amazon keeps two years of orders."""
+
+Family = Literal["created", "updated"]
+"""The time that orders are chosen by: when they were created, or when anything of them last changed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A window of one marketplace, both ends included, aware and in UTC."""
+
+    marketplace_id: str
+    after: datetime
+    before: datetime
+    family: Family = "created"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reading stands: what the last stored page said of the next one.
+
+    :param token: token of the next page; ``None`` at the beginning, and for sources that have none.
+    :param pages: pages stored so far.
+    :param state: what else the source has to remember, as JSON types.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    pages: int = 0
+    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Page:
     """One page, normalised.
 
-    :param fetched: rows Amazon sent, duplicates included.
-    :param next_token: token of the following page, ``None`` on the last one.
+    :param fetched: rows Amazon sent of the marketplace, duplicates included; 0 for a page that only moves the place.
+    :param next_token: token of the following page.
+    :param last: nothing follows.
+    :param state: the source's own part of the place behind this page.
     :param rate: requests a second, when Amazon said so.
+    :param weaker: amounts are not Amazon's grand total; a row of the same version is not overwritten with them.
+    :param elsewhere: rows of other marketplaces that came along; they are counted and not stored.
+    :param waypoint: nothing but a place to remember, such as the id of a report that was asked for.
+    :param part_ended: what follows was created later than all that came before, or in the same second.
     """
 
     fetched: int
     orders: tuple[Order, ...]
     rejected: tuple[Rejected, ...]
     next_token: str | None
-    rate: float | None
+    rate: float | None = None
+    last: bool = False
+    state: Mapping[str, Any] = field(default_factory=dict)
+    weaker: bool = False
+    elsewhere: int = 0
+    waypoint: bool = False
+    part_ended: bool = False
 
 
-def search_query(marketplace_id: str, after: datetime, before: datetime) -> dict[str, str]:
-    """The parameters that must be the same for all pages of a window: what a checkpoint stores."""
-    return {
-        "marketplaceIds": marketplace_id,
-        "createdAfter": iso(after),
-        "createdBefore": iso(before),
-        "includedData": INCLUDED_DATA,
-    }
+class Asking(Protocol):
+    """Asks Amazon with patience: the usage plan is kept, waits have a budget, and what may work later is tried again.
 
-
-def search_page(
-    partner: SellingPartner,
-    query: Mapping[str, str],
-    *,
-    page_token: str | None,
-    page_size: int,
-    page_number: int,
-) -> Page:
-    """Ask for one page of ``searchOrders``; one call, no retry."""
-    params = {**query, "maxResultsPerPage": str(page_size)}
-    if page_token:
-        params["paginationToken"] = page_token
-    answer = partner.get(SEARCH_PATH, params, payload_key="orders")
-    return read_page(f"{partner.endpoint}{SEARCH_PATH}", answer, page_number)
-
-
-def read_page(address: str, answer: Answer, page_number: int) -> Page:
-    """Split a page into what can be stored and what cannot. Nothing of it is dropped.
-
-    :raises UnexpectedAnswerError: when the page's own frame is not what Amazon's model promises.
+    ``operation`` is Amazon's name of the call, which its usage plan goes by.
     """
-    rows: Any = answer.payload["orders"]
-    pagination: Any = answer.payload.get("pagination")
-    token = pagination.get("nextToken") if isinstance(pagination, dict) else None
-    sound = isinstance(rows, list) and (pagination is None or isinstance(pagination, dict))
-    if not sound or (token is not None and not isinstance(token, str)):
-        raise UnexpectedAnswerError(
-            "reading a page of",
-            address,
-            "its frame is not that of the Orders API 2026-01-01",
-            "Check amazon_endpoint, and whether a newer release of this collection knows a newer API.",
-        )
-    parsed = [parse_order(raw, f"page {page_number} row {row}") for row, raw in enumerate(rows, start=1)]
-    return Page(
-        fetched=len(rows),
-        orders=tuple(order for order in parsed if isinstance(order, Order)),
-        rejected=tuple(row for row in parsed if isinstance(row, Rejected)),
-        next_token=token or None,
-        rate=answer.rate,
-    )
+
+    endpoint: str
+
+    def get(self, operation: str, path: str, params: Mapping[str, str], *, payload_key: str) -> Answer:
+        """One GET that succeeded in the end."""
+
+    def post(self, operation: str, path: str, body: Mapping[str, Any], *, payload_key: str) -> Answer:
+        """One POST that succeeded in the end. An answer that was lost makes it a second one."""
+
+    def download(self, url: str) -> AbstractContextManager[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Headers and body of a presigned address; one try."""
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Wait within the budget, visibly."""
+
+
+class Source(Protocol):
+    """One of Amazon's interfaces that orders can be read from."""
+
+    name: str
+    families: tuple[Family, ...]
+    token_life: float | None
+    """Seconds a page token lives; ``None``: no token, or none that ends."""
+    bulk: bool
+    """Pages have a size of our own instead of Amazon's."""
+
+    def query(self, task: Task) -> dict[str, str]:
+        """The parameters that must be the same for all pages of a task: what a checkpoint stores."""
+
+    def read(self, query: Mapping[str, str], place: Place, ask: Asking, *, page_size: int) -> Iterator[Page]:
+        """Pages from a place to the end; the last one has ``last`` set.
+
+        :raises PageTokenRefused: the place is not good any more; the reading has to begin anew.
+        :raises KeybuzzError: what stopped it. The place of the last page is good for another try.
+        """
 
 
 def iso(moment: datetime) -> str:

@@ -44,6 +44,21 @@ def lock_row(cursor: Cursor, table: Table, key: Key, first: tuple[float, float])
     return (found[0], found[1], found[2], found[3]), found[4]
 
 
+def peek(cursor: Cursor, table: Table, seller: str, application: str | None = None) -> dict[str, tuple[Row, float]]:
+    """A selling partner's buckets by operation, without holding them, and the database's time now.
+
+    :param application: where it is not known, the emptiest of several applications' buckets counts.
+    """
+    cursor.execute(
+        'SELECT DISTINCT ON ("operation") "operation", "rate", "burst", "tokens",'  # noqa: S608
+        ' extract(epoch FROM "updatedAt")::float8, extract(epoch FROM clock_timestamp())::float8'
+        f' FROM {table.quoted} WHERE "sellerId" = %s AND coalesce("applicationId" = %s, true)'
+        ' ORDER BY "operation", "tokens"',
+        (seller, application),
+    )
+    return {row[0]: (row[1:5], row[5]) for row in cursor.fetchall()}
+
+
 def write_row(cursor: Cursor, table: Table, key: Key, row: Row) -> None:
     """Store a bucket."""
     cursor.execute(

@@ -50,6 +50,12 @@ _REFUSALS: tuple[tuple[str, type[KeybuzzError], str, str], ...] = (
         "Check pg_user and its password in pg_passfile or pg_password.",
     ),
     (
+        "SASL authentication failed",
+        ForbiddenError,
+        "the password was not accepted",
+        "Check pg_user and its password in pg_passfile or pg_password.",
+    ),
+    (
         "no password supplied",
         ForbiddenError,
         "the server wants a password and none was found",
@@ -145,19 +151,44 @@ def connect(
         "sslmode": params.get("pg_sslmode") or "verify-full",
         "sslrootcert": params.get("pg_sslrootcert") or None,
     }
+    given = {name: value for name, value in given.items() if value is not None} | {
+        "connect_timeout": params.get("pg_connect_timeout") or 10,
+        "application_name": application_name[:63],
+        "keepalives_idle": KEEPALIVE_IDLE,
+    }
     try:
-        connection: Connection = psycopg2.connect(
-            **{name: value for name, value in given.items() if value is not None},
-            connect_timeout=params.get("pg_connect_timeout") or 10,
-            application_name=application_name[:63],
-            keepalives_idle=KEEPALIVE_IDLE,
-            options=f"-c timezone=UTC -c lock_timeout={LOCK_WAIT}",
-        )
+        connection = _open(given)
     except psycopg2.OperationalError as error:
         why = why_not_trusted(given) if "SSL error" in str(error) else None
         raise _refused(where, str(params["pg_dbname"]), f"certificate: {why}" if why else str(error), why) from None
     connection.set_client_encoding("UTF8")
     return connection
+
+
+def _open(given: Mapping[str, Any]) -> Connection:
+    import psycopg2
+
+    settings = f"-c timezone=UTC -c lock_timeout={LOCK_WAIT}"
+    try:
+        opened: Connection = psycopg2.connect(**given, options=settings)
+        return opened
+    except psycopg2.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+    # A pooler that does not pass settings on: they go with each transaction instead.
+    told: Connection = psycopg2.connect(**given, connection_factory=_told_each_time())
+    return told
+
+
+def _told_each_time() -> type[Connection]:
+    import psycopg2.extensions
+
+    class Told(psycopg2.extensions.connection):
+        """A connection whose every transaction begins with the settings."""
+
+        told_each_time = True
+
+    return Told
 
 
 def address(params: Mapping[str, Any]) -> str:
@@ -186,6 +217,8 @@ def transaction(connection: Connection, doing: str, where: str) -> Iterator[Curs
 
     try:
         with connection, connection.cursor() as cursor:
+            if getattr(connection, "told_each_time", False):
+                cursor.execute(f"SET LOCAL timezone = 'UTC'; SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             yield cursor
     except psycopg2.Error as error:
         raise explain(doing, where, error) from None

@@ -4,22 +4,30 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One import a tenant at a time: a session-level advisory lock on the connection that does the work.
+"""One import a tenant at a time: a session's advisory lock, or a heartbeat where a pooler forbids that.
 
-The lock lives and dies with that connection, so a process that lost its lock cannot write either. It needs a
-connection of its own to the server: a pooler in transaction mode would hand the session to somebody else.
+A session's lock lives and dies with its connection, so that a killed import can be gone on with at once. Behind a
+pooler in transaction mode there is no such session: there the run's row says who moves it and when he last did, and
+another process waits until that is older than :data:`DEAD_AFTER`. Either way a run moves only for its holder (see
+:mod:`checkpoint`), so that a process that lost its lock cannot write.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import transaction
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
 
 if TYPE_CHECKING:
     from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Connection, Cursor
 
+Kind = Literal["session", "heartbeat"]
+BEAT_EVERY = 30.0
+"""Seconds between two heartbeats."""
+DEAD_AFTER = 180.0
+"""Seconds after which a holder without a heartbeat is taken for dead: six beats."""
 _KEY = "hashtextextended('keybuzz.amazon orders ' || %s, 0)"
 # The two halves of the key as pg_locks shows them.
 _HOLDER = f"""
@@ -28,34 +36,66 @@ SELECT activity.pid, activity.application_name, to_char(activity.backend_start, 
  WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
    AND ((held.classid::bigint << 32) | held.objid::bigint) = {_KEY}
    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND held.pid <> pg_backend_pid() AND held.pid <> ALL (%s)
 """  # noqa: S608 - no value in it
 
 
-def hold(connection: Connection, tenant: str, where: str) -> None:
-    """Take the tenant's lock for as long as the connection lives.
+def pooled(connection: Connection, cursor: Cursor) -> bool:
+    """Whether something between us and PostgreSQL hands out sessions: it does not tell the session's real number."""
+    cursor.execute("SELECT pg_backend_pid()")
+    row = cursor.fetchone()
+    return row is None or row[0] != connection.info.backend_pid
+
+
+def hold(cursor: Cursor, tenant: str, where: str) -> None:
+    """Take the tenant's lock for as long as the cursor's connection lives.
 
     :raises BlockedError: another session has it; the message names that session.
     """
-    with transaction(connection, "taking the import's lock in", where) as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock({_KEY})", (tenant,))
-        row = cursor.fetchone()
-        if row is None or not row[0]:
-            raise BlockedError(
-                f"importing orders of tenant {tenant!r} into",
-                where,
-                f"another import of this tenant is running ({_holder(cursor, tenant)})",
-                "Wait until it has ended. If its host is gone, end that session: SELECT pg_terminate_backend(<pid>).",
-            )
+    cursor.execute(f"SELECT pg_try_advisory_lock({_KEY})", (tenant,))
+    row = cursor.fetchone()
+    if row is None or not row[0]:
+        raise _busy(tenant, where, running(cursor, tenant) or "it has ended this moment")
 
 
-def running(cursor: Cursor, tenant: str) -> str | None:
-    """Who imports this tenant's orders at the moment, in words; ``None`` when nobody does."""
-    cursor.execute(f"{_HOLDER} LIMIT 1", (tenant,))
+def settle(cursor: Cursor, runs: Table, tenant: str, *, holder: str, where: str, own: Collection[int] = ()) -> None:
+    """Hold off other processes until this transaction ends, and see that none of them is importing by heartbeat.
+
+    :param holder: this process; ``own`` are other sessions of it.
+    :raises BlockedError: another one is, by either kind of lock.
+    """
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('keybuzz.amazon begin ' || %s, 0))", (tenant,))
+    importer = running(cursor, tenant, own) or beating(cursor, runs, tenant, holder)
+    if importer:
+        raise _busy(tenant, where, importer)
+
+
+def running(cursor: Cursor, tenant: str, own: Collection[int] = ()) -> str | None:
+    """The session that holds the tenant's lock, in words; ``None`` when none does but this one and ``own``."""
+    cursor.execute(f"{_HOLDER} LIMIT 1", (tenant, list(own)))
     return _words(cursor.fetchone())
 
 
-def _holder(cursor: Cursor, tenant: str) -> str:
-    return running(cursor, tenant) or "it has ended this moment"
+def beating(cursor: Cursor, runs: Table, tenant: str, holder: str | None = None) -> str | None:
+    """The other process whose heartbeat is young, in words; ``None`` when there is none."""
+    cursor.execute(
+        f'SELECT "holder", extract(epoch FROM clock_timestamp() - "heartbeatAt")::int FROM {runs.quoted}'  # noqa: S608
+        ' WHERE "tenantId" = %s AND "status" = \'RUNNING\' AND "holder" IS DISTINCT FROM %s'
+        ' AND "heartbeatAt" > clock_timestamp() - make_interval(secs => %s) LIMIT 1',
+        (tenant, holder, DEAD_AFTER),
+    )
+    row = cursor.fetchone()
+    return f"{row[0]}, last seen {max(0, row[1])} s ago" if row else None
+
+
+def _busy(tenant: str, where: str, importer: str) -> BlockedError:
+    return BlockedError(
+        f"importing orders of tenant {tenant!r} into",
+        where,
+        f"another import of this tenant is running ({importer})",
+        "Wait until it has ended. If its host is gone, end that session: SELECT pg_terminate_backend(<pid>); one that "
+        f"is known by its heartbeat counts as gone after {DEAD_AFTER:.0f} s.",
+    )
 
 
 def _words(row: tuple[object, ...] | None) -> str | None:

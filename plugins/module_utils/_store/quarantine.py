@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store.rows import literal
 
 if TYPE_CHECKING:
     from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Cursor
@@ -31,7 +31,7 @@ def quarantine(
     cursor.execute(
         f'INSERT INTO {table.quoted} AS known ("tenantId", "externalOrderId", "reasonCode", "field", "runId", "page")'  # noqa: S608
         " SELECT %(tenant)s, o, r, f, %(run)s::uuid, %(page)s"
-        " FROM jsonb_to_recordset(%(rows)s::jsonb) AS rejected (o text, r text, f text)"
+        " FROM unnest(%(orders)s::text[], %(reasons)s::text[], %(fields)s::text[]) AS rejected (o, r, f)"
         ' ON CONFLICT ("tenantId", "externalOrderId", "reasonCode", "field") DO UPDATE'
         ' SET "runId" = excluded."runId", "page" = excluded."page", "attempts" = known."attempts" + 1,'
         ' "lastSeenAt" = now(), "resolvedAt" = NULL',
@@ -39,16 +39,45 @@ def quarantine(
             "tenant": tenant,
             "run": run_id,
             "page": page,
-            "rows": json.dumps([{"o": order, "r": reason, "f": field} for order, reason, field in unique]),
+            "orders": literal([order for order, _reason, _field in unique]),
+            "reasons": literal([reason for _order, reason, _field in unique]),
+            "fields": literal([field for _order, _reason, field in unique]),
         },
     )
 
 
 def resolve(cursor: Cursor, table: Table, tenant: str, order_ids: Iterable[str]) -> int:
     """Close the records of orders that could be stored now. Returns how many."""
+    stored = list(order_ids)
+    if not stored:
+        return 0
     cursor.execute(
-        f'UPDATE {table.quoted} SET "resolvedAt" = now() WHERE "tenantId" = %s AND "externalOrderId" = ANY (%s)'  # noqa: S608
+        f'SELECT EXISTS (SELECT FROM {table.quoted} WHERE "tenantId" = %s AND "resolvedAt" IS NULL)',  # noqa: S608
+        (tenant,),
+    )
+    if cursor.fetchone() == (False,):  # as nearly always: the ids need not travel
+        return 0
+    cursor.execute(
+        f'UPDATE {table.quoted} SET "resolvedAt" = now() WHERE "tenantId" = %s AND "externalOrderId" = ANY (%s::text[])'  # noqa: S608
         ' AND "resolvedAt" IS NULL',
-        (tenant, list(order_ids)),
+        (tenant, literal(stored)),
     )
     return cursor.rowcount
+
+
+def exists(cursor: Cursor, table: Table) -> bool:
+    """Whether the table was made already."""
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table.quoted,))
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def open_orders(cursor: Cursor, table: Table, tenant: str) -> tuple[tuple[str, ...], int]:
+    """The orders of a tenant that could not be stored so far, and how many rows there are whose order has no id."""
+    cursor.execute(
+        f'SELECT "externalOrderId", count(*) FROM {table.quoted} WHERE "tenantId" = %s AND "resolvedAt" IS NULL'  # noqa: S608
+        ' GROUP BY 1 ORDER BY min("firstSeenAt"), 1',
+        (tenant,),
+    )
+    rows = cursor.fetchall()
+    return tuple(row[0] for row in rows if row[0]), sum(row[1] for row in rows if not row[0])

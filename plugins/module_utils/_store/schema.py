@@ -111,7 +111,8 @@ def problems(table: Table, found: Found, role: str) -> tuple[Problem, ...]:
     missing: list[Problem] = []
     for logical, own in table.columns.items():
         if own not in found.types:
-            ddl = f"ALTER TABLE {table.quoted} ADD COLUMN {quote(own)} {wanted[logical].type};"
+            constraint = f" {wanted[logical].constraint}".rstrip() if table.option in known.OWN else ""
+            ddl = f"ALTER TABLE {table.quoted} ADD COLUMN {quote(own)} {wanted[logical].type}{constraint};"
             missing.append(Problem(f"column {table.name}.{own}", ddl))
     key = frozenset(table.columns[logical] for logical in table.key)
     if "INSERT" in table.privileges and key <= set(found.types) and key not in found.keys:
@@ -170,13 +171,32 @@ def denied(
     return tuple(dict.fromkeys(missing))
 
 
+def complete(table: Table, found: Found) -> bool:
+    """Whether a table exists with all of its columns."""
+    return found.exists and set(table.columns.values()) <= set(found.types)
+
+
+def migrate(cursor: Cursor, own: Table, found: Found) -> None:
+    """Add the columns that one of the import's own tables lacks since an earlier release; rows stay as they are."""
+    _one_at_a_time(cursor)
+    wanted = _wanted(own)
+    for name in own.columns:
+        if name not in found.types:
+            column = f"{quote(name)} {wanted[name].type} {wanted[name].constraint}".rstrip()
+            cursor.execute(f"ALTER TABLE {own.quoted} ADD COLUMN IF NOT EXISTS {column}")
+
+
 def create(cursor: Cursor, own: Table) -> None:
     """Create one of the import's own tables, unless somebody was faster.
 
     One at a time: of two sessions that create a table IF NOT EXISTS at once PostgreSQL lets the second one fail.
     """
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('keybuzz.amazon schema', 0))")
+    _one_at_a_time(cursor)
     cursor.execute(known.create_statement(own).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+
+
+def _one_at_a_time(cursor: Cursor) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('keybuzz.amazon schema', 0))")
 
 
 def _wanted(table: Table) -> Mapping[str, Column]:

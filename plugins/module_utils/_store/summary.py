@@ -33,13 +33,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Summary:
-    """Rows of a window, and how they divide. An order without a currency is counted under ``none``."""
+    """Rows of a window, and how they divide. An order without a currency is counted under ``none``; days are UTC."""
 
     orders: int = 0
     items: int = 0
     by_status: dict[str, int] = field(default_factory=dict)
     by_currency: dict[str, int] = field(default_factory=dict)
     by_line_status: dict[str, int] = field(default_factory=dict)
+    by_day: dict[str, int] = field(default_factory=dict)
 
 
 def summary(cursor: Cursor, orders: Target, items: Target, window: Window) -> Summary:
@@ -74,7 +75,28 @@ def summary(cursor: Cursor, orders: Target, items: Target, window: Window) -> Su
         by_status=dict(sorted(found.by_status.items())),
         by_currency=dict(sorted(found.by_currency.items())),
         by_line_status=dict(sorted(found.by_line_status.items())),
+        by_day=by_day(cursor, orders, window),
     )
+
+
+def counts(cursor: Cursor, orders: Target, items: Target, window: Window) -> dict[str, int]:
+    """Orders and lines of a window, as a checkpoint records them."""
+    found = summary(cursor, orders, items, window)
+    return {"rows_orders": found.orders, "rows_items": found.items}
+
+
+def by_day(cursor: Cursor, orders: Target, window: Window) -> dict[str, int]:
+    """Orders of a window by the UTC day of their creation (ISO 8601)."""
+    table = orders.table
+    condition, values = _inside(orders, window)
+    created = f"stored.{table.own('orderDate')}"
+    if "with time zone" in orders.types[table.columns["orderDate"]]:
+        created = f"({created} AT TIME ZONE 'UTC')"
+    cursor.execute(
+        f"SELECT {created}::date::text, count(*) FROM {table.quoted} AS stored WHERE {condition} GROUP BY 1 ORDER BY 1",  # noqa: S608
+        values,
+    )
+    return dict(cursor.fetchall())
 
 
 def newest(cursor: Cursor, orders: Target, window: Window, limit: int) -> list[dict[str, Any]]:
@@ -95,8 +117,8 @@ def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
     table = orders.table
     condition = (
         f"stored.{table.own('tenantId')}::text = %(tenant)s"
-        f" AND stored.{table.own('orderDate')} >= {_moment(orders, 'after')}"
-        f" AND stored.{table.own('orderDate')} <= {_moment(orders, 'before')}"
+        f" AND stored.{table.own('orderDate')} >= {moment_of(orders, 'after')}"
+        f" AND stored.{table.own('orderDate')} <= {moment_of(orders, 'before')}"
     )
     if "marketplaceId" in table.columns:
         condition += f" AND stored.{table.own('marketplaceId')}::text = %(marketplace)s"
@@ -108,7 +130,7 @@ def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _moment(orders: Target, parameter: str) -> str:
+def moment_of(orders: Target, parameter: str) -> str:
     """A time as the column's type: a column without time zone holds UTC."""
     type_name = orders.types[orders.table.columns["orderDate"]]
     moment = f"%({parameter})s::timestamptz"

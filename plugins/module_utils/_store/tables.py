@@ -84,6 +84,10 @@ RUNS: Mapping[str, Column] = {
     "startedAt": Column("timestamptz", constraint="NOT NULL DEFAULT now()"),
     "updatedAt": Column("timestamptz", constraint="NOT NULL DEFAULT now()"),
     "completedAt": Column("timestamptz"),
+    "mode": Column("text", constraint="NOT NULL DEFAULT 'backfill'"),
+    "state": Column("jsonb", constraint="NOT NULL DEFAULT '{}'"),
+    "holder": Column("text"),
+    "heartbeatAt": Column("timestamptz"),
 }
 QUOTA: Mapping[str, Column] = {
     "applicationId": Column("text", constraint="NOT NULL"),

@@ -14,8 +14,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_patience
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_patience import WaitBudgetSpent
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_asking
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_asking import WaitBudgetSpent
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient, InvalidGrant
 
 from lab import seed
@@ -41,7 +41,7 @@ def test_one_bad_answer_on_the_second_page_loses_nothing(world: AmazonWorld, fau
 def test_an_answer_that_stays_bad_fails_the_run_and_never_ends_it_early(
     world: AmazonWorld, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders_patience, "FAILURES", 2)
+    monkeypatch.setattr(orders_asking, "FAILURES", 2)
     world.own_tables()
     world.amazon.admin.inject(fault, count=None, operation="searchOrders", skip=1)
     with pytest.raises(UnreachableError):
@@ -90,7 +90,7 @@ def test_a_new_process_does_not_believe_that_it_owns_a_full_bucket(world: Amazon
 def test_a_token_is_taken_before_the_call_even_if_the_call_fails(
     world: AmazonWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders_patience, "FAILURES", 1)
+    monkeypatch.setattr(orders_asking, "FAILURES", 1)
     world.amazon.admin.inject("internal-500", count=None, operation="searchOrders")
     with pytest.raises(UnreachableError):
         world.import_orders()

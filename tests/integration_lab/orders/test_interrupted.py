@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_patience import WaitBudgetSpent
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_asking import WaitBudgetSpent
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import lock
 
 from lab.amazon import fixture
@@ -164,12 +164,14 @@ def test_other_parameters_than_those_of_the_unfinished_run_are_refused_until_res
 def test_a_second_import_of_the_same_tenant_is_refused_and_told_who_has_the_lock(world: AmazonWorld) -> None:
     holder = world.database.connect("repair")
     try:
-        lock.hold(holder, TENANT, "here")
+        with holder, holder.cursor() as cursor:
+            lock.hold(cursor, TENANT, "here")
         pid = holder.info.backend_pid
         with pytest.raises(BlockedError, match=f"pid {pid}, keybuzz-lab, connected since 20"):
             world.import_orders()
         assert world.import_orders(check_mode=True).items[0].status == "blocked"
-        lock.hold(holder, "another-tenant", "here")
+        with holder, holder.cursor() as cursor:
+            lock.hold(cursor, "another-tenant", "here")
     finally:
         holder.close()
     assert world.calls() == []

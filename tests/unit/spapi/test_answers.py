@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, UnexpectedAnswerError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import lwa, marketplaces, sources
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import lwa, marketplaces, source_search
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import (
     AccessRefused,
     Answer,
@@ -79,11 +79,11 @@ def test_the_rate_is_taken_from_a_good_answer() -> None:
 )
 def test_a_page_whose_frame_is_wrong_is_not_read(payload: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedAnswerError):
-        sources.read_page("https://a", Answer(payload, None), 1)
+        source_search.read_page("https://a", Answer(payload, None), 1)
 
 
 def test_every_row_of_a_page_is_an_order_or_rejected() -> None:
-    page = sources.read_page("https://a", Answer({"orders": [None, {"orderId": "x"}, 3]}, None), 2)
+    page = source_search.read_page("https://a", Answer({"orders": [None, {"orderId": "x"}, 3]}, None), 2)
     assert (page.fetched, len(page.orders), len(page.rejected), page.next_token) == (3, 0, 3, None)
 
 

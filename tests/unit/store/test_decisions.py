@@ -20,7 +20,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_wind
     plan,
     wanted_window,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import search_query
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.source_search import SearchSource
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import Task
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import schema, tables
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import COMPLETED, RUNNING, Run
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.schema import Found
@@ -44,7 +45,7 @@ def run(status: str, *, before: datetime = UNTIL, days: int = 90, **given: Any) 
         "days": days,
         "after": after,
         "before": before,
-        "query": search_query(FR, after, before),
+        "query": SearchSource().query(Task(FR, after, before)),
         "status": status,
         "page_token": "token" if status == RUNNING else None,
         "page_token_at": NOW - timedelta(minutes=5) if status == RUNNING else None,
