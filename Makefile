@@ -14,7 +14,8 @@ ANSIBLE := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity chaos lint build recording clean
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity chaos chaos-orders \
+	bench-orders lint build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,13 @@ chaos: $(STAMP) ## One right less, kills, races, false servers, echoed secrets: 
 	@rm -f $(addprefix build/evidence/,permission.json kill.json race.json tls.json echo.json)
 	@status=0; PERMISSION=all $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile || status=$$?; \
 	$(BIN)/python -m tests.chaos || status=1; exit $$status
+
+chaos-orders: $(STAMP) ## Kill, cut and starve the import of orders at every point: no order lost, none doubled (CHAOS_SEED)
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.chaos.orders
+
+bench-orders: $(STAMP) ## How long Amazon makes an import wait, and how fast pages load, beside their peers
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.load
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders
 
 test: $(STAMP) ## Everything that CI runs
 	@bash tests/run.sh

@@ -123,7 +123,7 @@ options:
     type: int
   page_size:
     description:
-      - Orders on a page, between V(1) and V(100). A page costs one call whatever its size.
+      - Orders on a page of Amazon's lists, between V(1) and V(100). A page costs one call whatever its size.
     type: int
     default: 100
   wait_budget:

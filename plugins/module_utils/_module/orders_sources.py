@@ -23,5 +23,5 @@ BULK_PAGE = 2000
 
 
 def page_size(source: Source, wanted: int) -> int:
-    """Orders of a page: the wanted ones of Amazon's lists, our own of a document."""
-    return BULK_PAGE if source.bulk and wanted == 100 else wanted
+    """Orders of a page: as wanted of Amazon's lists, our own size of a document."""
+    return BULK_PAGE if source.bulk else wanted

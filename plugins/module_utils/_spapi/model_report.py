@@ -59,11 +59,14 @@ def parse_report_order(raw: Mapping[str, Any], marketplace_id: str, where: str) 
 
 def _order(raw: Mapping[str, Any], order_id: str, marketplace_id: str) -> Order:
     items: dict[str, Item] = {}
+    parts: list[tuple[str | None, str | None, str | None]] = []
     for raw_item in raw["items"]:
         item = _item(raw_item)
+        if item.externalItemId not in items:
+            parts += raw_item["components"]
         if items.setdefault(item.externalItemId, item) != item:
             raise fields.Unusable("conflicting_items", "OrderItem.AmazonOrderItemCode")
-    total, currency = _sum([part for raw_item in raw["items"] for part in raw_item["components"]])
+    total, currency = _sum(parts)
     return Order(
         externalOrderId=order_id,
         orderRef=reference(order_id),
@@ -111,7 +114,8 @@ def _quantity(text: str) -> int:
 def _status(word: str) -> str:
     letters = re.sub(r"[^a-z]", "", word.lower())
     known = next((status for start, status in _STATUS if letters.startswith(start)), None)
-    return known or re.sub(r"[^A-Z0-9]+", "_", word.upper()).strip("_")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).upper()
+    return known or re.sub(r"[^A-Z0-9]+", "_", words).strip("_") or words
 
 
 def _sum(parts: Sequence[tuple[str | None, str | None, str | None]]) -> tuple[Decimal | None, str | None]:

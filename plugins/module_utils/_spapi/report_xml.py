@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 from xml.parsers import expat
 
@@ -22,6 +23,8 @@ ORDER_ELEMENTS = frozenset({"Order", "OrderReport"})
 """Amazon's element for one order; which of the two this report has is not documented."""
 _OF_ORDER = frozenset({"AmazonOrderID", "PurchaseDate", "LastUpdatedDate", "OrderStatus", "SalesChannel"})
 _OF_ITEM = frozenset({"AmazonOrderItemCode", "ASIN", "SKU", "ItemStatus", "ProductName", "Quantity"})
+LARGEST_PIECE = 2**20
+"""Bytes that are unpacked at once: what is packed tighter than any report does not fill the memory."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHARSETS = {"windows-31j": "cp932"}
 """Names that Amazon sends and Python does not know."""
@@ -58,13 +61,15 @@ def raw_orders(chunks: Iterator[bytes], content_type: str) -> Iterator[dict[str,
 def charset(content_type: str) -> str | None:
     """The charset that a Content-Type names, as Python knows it; ``None`` without one."""
     for part in content_type.split(";")[1:]:
-        name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "charset":
+        key, _, value = part.strip().partition("=")
+        if key.strip().lower() == "charset":
             given = value.strip().strip('"').lower()
             try:
-                return codecs.lookup(_CHARSETS.get(given, given)).name
-            except LookupError:
+                name = codecs.lookup(_CHARSETS.get(given, given)).name
+                "".encode(name)  # fails for a codec that is none of texts
+            except (LookupError, UnicodeError):
                 raise Damaged("its charset is one that Python does not know") from None
+            return name
     return None
 
 
@@ -81,9 +86,13 @@ def unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
         return
     stream = zlib.decompressobj(wbits=31)
     try:
-        yield stream.decompress(start)
-        for chunk in chunks:
-            yield stream.decompress(chunk)
+        for chunk in chain((start,), chunks):
+            rest = chunk
+            while rest:
+                if stream.eof:  # a body may be several gzip members, one behind the other (RFC 1952)
+                    stream = zlib.decompressobj(wbits=31)
+                yield stream.decompress(rest, LARGEST_PIECE)
+                rest = stream.unused_data if stream.eof else stream.unconsumed_tail
         yield stream.flush()
     except zlib.error:
         raise Damaged("its gzip is broken") from None
@@ -100,7 +109,7 @@ def _decoded(parts: Iterator[bytes], encoding: str | None) -> Iterator[bytes | s
         for part in parts:
             yield decoder.decode(part)
         yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise Damaged(f"it is not in the charset that its answer names ({encoding})") from None
 
 

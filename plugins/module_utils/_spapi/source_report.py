@@ -83,6 +83,7 @@ class _Reading:
         self._ask = ask
         self._parts = parts
         self._page_size = page_size
+        self._asked: set[int] = set()
 
     def pages(self) -> Iterator[Page]:
         """All that is left to read."""
@@ -107,11 +108,13 @@ class _Reading:
         }
         answer = self._ask.post(CREATE, REPORTS, body, payload_key="reportId")
         self._parts[at] = replace(part, report=str(answer.payload["reportId"]), done=0)
+        self._asked.add(at)
         return self._waypoint()
 
     def _part(self, at: int) -> Iterator[Page]:
-        """The pages of one report. One that Amazon forgot, or cancelled for nothing, is asked for once more.
+        """The pages of one report.
 
+        One that Amazon forgot, or cancelled for nothing, or that failed for an earlier run, is asked for once more.
         Amazon keeps a report for 90 days, and its document for 30.
         """
         for again in (False, True):
@@ -120,6 +123,9 @@ class _Reading:
                 if document is not None:
                     yield from self._document(at, document)
             except ReportFailed:
+                if at not in self._asked:  # an earlier run did, perhaps of several that failed together
+                    yield self._ask_for(at)
+                    continue
                 # It is of no use to the next run either.
                 self._parts[at] = replace(self._parts[at], report=None)
                 yield self._waypoint()
@@ -246,7 +252,7 @@ def _explanation(ask: Asking, document: str) -> str:
     except (KeybuzzError, report_xml.Damaged):
         return ""
     plain = "".join(character if " " <= character <= "~" else " " for character in text)
-    return " ".join(plain.split())[:EXPLANATION]
+    return " ".join(plain.split())[:EXPLANATION].rstrip(".")
 
 
 def _given_up(ask: Asking, error: Exception) -> KeybuzzError:

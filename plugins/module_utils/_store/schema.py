@@ -83,6 +83,9 @@ SELECT wanted.name, has_schema_privilege(wanted.name, 'CREATE')
 """
 
 
+_OWNS = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
+
+
 def inspect(cursor: Cursor, tables: Iterable[Table]) -> tuple[Found, ...]:
     """What the catalogue knows of these tables, in one query, in their order."""
     cursor.execute(_CATALOGUE, ([table.quoted for table in tables],))
@@ -156,12 +159,17 @@ def denied(
 ) -> tuple[str, ...]:
     """What the role may not do of what an import does, such as ``INSERT on table orders``.
 
-    :param creates: own tables that are missing are created, which is a right on their schema.
+    :param creates: own tables that are missing are created, which is a right on their schema; those of an earlier
+        release get their new columns, which is their owner's right.
     """
     missing = []
     for table, found in pairs:
         if found.exists:
             missing += [f"{one} on table {table.name}" for one in privileges if one not in found.privileges]
+            if creates and table.option in known.OWN and not complete(table, found):
+                cursor.execute(_OWNS, (table.quoted,))
+                owns = cursor.fetchone()
+                missing += [] if owns and owns[0] else [f"ownership of table {table.name}"]
         elif creates and table.option in known.OWN:
             schema = table.parts[0] if len(table.parts) > 1 else None
             cursor.execute(_MAY_CREATE, (schema,))

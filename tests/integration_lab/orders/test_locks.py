@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError, StaleError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
+    BadInputError,
+    BlockedError,
+    ForbiddenError,
+    StaleError,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_import
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_asking import WaitBudgetSpent
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import checkpoint, lock
@@ -126,3 +131,18 @@ def test_behind_a_pooler_the_heartbeat_is_taken_and_a_sessions_lock_refused(
         world.import_orders(page_size=50, **way)
     assert complete(world)
     assert beats
+
+
+def test_who_may_not_add_the_new_columns_is_told_before_anything_is_read(world: AmazonWorld) -> None:
+    stopped(world)
+    world.query(
+        "ALTER TABLE amazon_backfill_runs DROP COLUMN state; ALTER TABLE amazon_backfill_runs OWNER TO postgres;"
+        "GRANT SELECT, INSERT, UPDATE ON amazon_backfill_runs TO keybuzz_repair"
+    )
+    try:
+        checked = world.import_orders(page_size=10, check_mode=True)
+        assert "ownership of table amazon_backfill_runs" in checked.facts["missing_permissions"]
+        with pytest.raises(ForbiddenError, match="must be owner of table amazon_backfill_runs"):
+            world.import_orders(page_size=10)
+    finally:
+        world.query("DROP TABLE amazon_backfill_runs")
