@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -95,8 +94,3 @@ def _plain(value: Any) -> object:
     if isinstance(value, datetime):
         return iso(value if value.tzinfo else value.replace(tzinfo=UTC))
     return None if value is None else str(value)
-
-
-def merged(outcomes: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
-    """The facts of several tenants under their ids."""
-    return {name: dict(facts) for name, facts in outcomes.items()}

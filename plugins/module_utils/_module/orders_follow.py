@@ -18,6 +18,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_wind
     CHECK,
     Decision,
     Wanted,
+    blocked,
     completed,
     place_lives,
     same_query,
@@ -110,19 +111,9 @@ def plan_follow(wanted: Wanted, decision: Decision, orders_table: str, where: st
     if decision.kind == "complete":
         return Item(item_id, address, CHECK, "info", "in_sync", before=window, after=window, reason=decision.why)
     if decision.kind == "refused" or importer:
-        importing = f"This tenant's orders are being imported at the moment ({importer})."
-        return Item(
-            item_id,
-            address,
-            CHECK,
-            "high",
-            "blocked",
-            reason=importing if importer else decision.why,
-            hint="Wait until it has ended, then check again."
-            if importer
-            else "Import the window first: keybuzz.amazon.amazon_orders_backfill with mode: backfill.",
-            depends_on=() if importer else (f"{CHECK}/{wanted.tenant}/window",),
-        )
+        hint = "Import the window first: keybuzz.amazon.amazon_orders_backfill with mode: backfill."
+        item = blocked(item_id, address, importer, decision.why, hint)
+        return item if importer else replace(item, depends_on=(f"{CHECK}/{wanted.tenant}/window",))
     catching_up = wanted.mode == CATCH_UP
     return Item(
         item_id,

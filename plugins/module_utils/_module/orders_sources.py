@@ -17,7 +17,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources impo
 
 AUTO = "auto"
 SOURCES: Mapping[str, Source] = {one.name: one for one in (SearchSource(), ReportSource(), V0Source())}
-CHOICES = (AUTO, *SOURCES)
 BULK_PAGE = 2000
 """Orders of one transaction where Amazon does not set the size of a page."""
 

@@ -225,6 +225,14 @@ def place_lives(run: Run, now: datetime) -> bool:
     return (now - run.page_token_at).total_seconds() < life - TOKEN_MARGIN
 
 
+def blocked(item_id: str, address: str, importer: str | None, why: str, hint: str) -> Item:
+    """The item of a check that has to wait: for somebody who imports, else for what ``hint`` says."""
+    if importer:
+        why = f"This tenant's orders are being imported at the moment ({importer})."
+        hint = "Wait until it has ended, then check again."
+    return Item(item_id, address, CHECK, "high", "blocked", reason=why, hint=hint)
+
+
 def plan(wanted: Wanted, decision: Decision, orders_table: str, where: str, importer: str | None = None) -> Item:
     """The one item of this check.
 
@@ -239,19 +247,11 @@ def plan(wanted: Wanted, decision: Decision, orders_table: str, where: str, impo
     if decision.kind == "complete":
         return Item(item_id, address, CHECK, "info", "in_sync", before=after, after=after, reason=decision.why)
     if decision.kind == "refused" or importer:
-        importing = f"This tenant's orders are being imported at the moment ({importer})."
-        return Item(
-            item_id,
-            address,
-            CHECK,
-            "high",
-            "blocked",
-            reason=importing if importer else decision.why,
-            hint="Wait until it has ended, then check again."
-            if importer
-            else "Ask for the same days and until as it had, or give it up with restart: true (with the playbooks: "
-            "-e amazon_orders_restart=true).",
+        hint = (
+            "Ask for the same days and until as it had, or give it up with restart: true (with the playbooks: "
+            "-e amazon_orders_restart=true)."
         )
+        return blocked(item_id, address, importer, decision.why, hint)
     missing = decision.kind == "start" and not decision.abandon
     return Item(
         item_id,

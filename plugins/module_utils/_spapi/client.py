@@ -124,27 +124,19 @@ class SellingPartner:
 
         :raises Unavailable: no answer, not HTTP 200, or a body that breaks off (then in the middle of the iteration).
         """
-        import httpx
-
         doing, address = "downloading", f"a report document of {self.endpoint}"
         if urllib.parse.urlsplit(url).scheme != "https":
             raise Unavailable(doing, address, "its address is not https", "Nothing was sent. Run again later.")
-        try:
-            with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer:
-                if answer.status_code != 200:
-                    raise Unavailable(
-                        doing,
-                        address,
-                        f"HTTP {answer.status_code}",
-                        "The address lives five minutes; a new one is asked for. Run again later if it stays.",
-                    )
-                yield answer.headers, answer.iter_raw()
-        except httpx.TimeoutException:
-            raise Unavailable(
-                doing, address, f"no data within {self._timeout:g} s", "Run again; the import goes on where it was."
-            ) from None
-        except httpx.HTTPError as error:
-            raise self._no_answer(doing, address, error) from None
+        headers = {"Accept-Encoding": "identity"}
+        with self._explained(doing, address), self._http.stream("GET", url, headers=headers) as answer:
+            if answer.status_code != 200:
+                raise Unavailable(
+                    doing,
+                    address,
+                    f"HTTP {answer.status_code}",
+                    "The address lives five minutes; a new one is asked for. Run again later if it stays.",
+                )
+            yield answer.headers, answer.iter_raw()
 
     def access_token(self) -> str:
         """A live access token, from the cache or from LWA. The library asks for it with each request."""
@@ -172,19 +164,25 @@ class SellingPartner:
         return ask()
 
     def _ask(self, path: str, call: Callable[[], tuple[int, Mapping[str, str], bytes]], payload_key: str) -> Answer:
-        import httpx
-
         doing = "asking"
         address = f"{self.endpoint}{path}"
-        try:
+        with self._explained(doing, address):
             status, headers, body = call()
+        return read_answer(doing, address, status=status, headers=headers, body=body, payload_key=payload_key)
+
+    @contextmanager
+    def _explained(self, doing: str, address: str) -> Iterator[None]:
+        """Turns what the HTTP library raises into what it means."""
+        import httpx
+
+        try:
+            yield
         except httpx.TimeoutException:
             raise Unavailable(
                 doing, address, f"no answer within {self._timeout:g} s", "Run again; the import goes on where it was."
             ) from None
         except httpx.HTTPError as error:
             raise self._no_answer(doing, address, error) from None
-        return read_answer(doing, address, status=status, headers=headers, body=body, payload_key=payload_key)
 
     def _no_answer(self, doing: str, address: str, error: Exception) -> KeybuzzError:
         cause: BaseException | None = error

@@ -57,7 +57,6 @@ class ReportSource:
     """See :class:`Source`. No page has to wait for a token, however many orders there are."""
 
     name = "report"
-    families: tuple[Family, ...] = ("created", "updated")
     token_life: float | None = None
     bulk = True
 

@@ -17,7 +17,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers impo
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected, parse_order
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import (
     Asking,
-    Family,
     Page,
     Place,
     Task,
@@ -37,7 +36,6 @@ class SearchSource:
     """See :class:`Source`. 20 pages of 100 orders at once, then one in 178.6 s (Amazon: usage plan)."""
 
     name = "search"
-    families: tuple[Family, ...] = ("created", "updated")
     token_life: float | None = TOKEN_LIFE
     bulk = False
 

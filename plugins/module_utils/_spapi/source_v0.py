@@ -17,7 +17,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model_v0 import parse_v0_order
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import (
     Asking,
-    Family,
     Page,
     Place,
     Task,
@@ -40,7 +39,6 @@ class V0Source:
     """See :class:`Source`. One call more for each order: its lines."""
 
     name = "v0"
-    families: tuple[Family, ...] = ("created", "updated")
     token_life: float | None = None
     bulk = False
 

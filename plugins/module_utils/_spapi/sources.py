@@ -105,7 +105,6 @@ class Source(Protocol):
     """One of Amazon's interfaces that orders can be read from."""
 
     name: str
-    families: tuple[Family, ...]
     token_life: float | None
     """Seconds a page token lives; ``None``: no token, or none that ends."""
     bulk: bool

@@ -66,7 +66,6 @@ class Scripted:
     pages: list[tuple[tuple[int, int], ...]]
     crashes: dict[int, str]
     name: str = "scripted"
-    families: tuple[Any, ...] = ("created",)
     token_life: float | None = None
     bulk: bool = False
     rejected: tuple[Rejected, ...] = field(default_factory=tuple)
