@@ -65,7 +65,9 @@ chaos-orders: $(STAMP) ## Kill, cut and starve the import of orders at every poi
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.chaos.orders
 
 bench-orders: $(STAMP) ## How long Amazon makes an import wait, and how fast pages load, beside their peers
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders.install
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.load
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders.tenants
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders
 
 test: $(STAMP) ## Everything that CI runs

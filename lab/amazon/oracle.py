@@ -4,7 +4,7 @@
 """What an import must make of Amazon's orders: written apart from the import, so that each checks the other.
 
 Every source is computed from the same orders (2026-01-01, every data set), by what that source says of them:
-``search`` says all, ``report`` has whole seconds and a total that is a sum, ``v0`` has line totals alone.
+``search`` says all, ``report`` has whole seconds and a total that is a sum, ``v0`` has whole seconds and line totals alone.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ def _v0_item_row(tenant: str, order: dict[str, Any], item: dict[str, Any]) -> Ro
 
 def _v0_order_row(tenant: str, order: dict[str, Any]) -> Row:
     row = _order_row(tenant, order)
+    row["lastUpdatedAt"] = row["lastUpdatedAt"].replace(microsecond=0)
     if _status(order) in PENDING or row["totalAmount"] is None:
         return {**row, "totalAmount": None, "currency": None, "amountBasis": None}
     return {**row, "amountBasis": "ORDER_TOTAL"}

@@ -56,7 +56,8 @@ def order_v0(order: Order) -> dict[str, Any]:
     document: dict[str, Any] = {
         "AmazonOrderId": order["orderId"],
         "PurchaseDate": order["createdTime"],
-        "LastUpdateDate": order["lastUpdatedTime"],
+        # v0 writes whole seconds, as Amazon's sandbox shows them.
+        "LastUpdateDate": iso(parse_iso(order["lastUpdatedTime"])),
         "OrderStatus": STATUS_WORDS[fulfillment["fulfillmentStatus"]],
         "FulfillmentChannel": CHANNEL_WORDS[fulfillment["fulfilledBy"]],
         "NumberOfItemsShipped": shipped,

@@ -18,6 +18,7 @@ import os
 import resource
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -45,6 +46,7 @@ BULK, PAGE = 5000, 100
 """Orders a transaction: what a report is loaded in, and a page of searchOrders."""
 SAMPLE = 3000
 """Orders that the row-by-row peer loads; its speed does not depend on their number."""
+LEAST_OF_COPY, LEAST_TIMES_ROWS, AS_GOOD_AS_COPY = 0.5, 20.0, 0.9
 SETTINGS = ("server_version", "synchronous_commit", "fsync", "shared_buffers")
 
 
@@ -197,8 +199,20 @@ def show(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure, print and write."""
+def missed(result: dict[str, Any]) -> list[str]:
+    """A sentence for each target that is missed."""
+    of_copy, times = result["speed_of_copy"]["bulk"], result["times_row_by_row"]
+    found = []
+    if of_copy < LEAST_OF_COPY:
+        found.append(f"{of_copy} of the speed of COPY, not {LEAST_OF_COPY}")
+    # Where raw COPY itself is not that much faster than single rows, nothing that guards its rows can be.
+    if times["bulk"] < min(LEAST_TIMES_ROWS, AS_GOOD_AS_COPY * times["copy"]):
+        found.append(f"{times['bulk']} times as fast as row by row (COPY: {times['copy']}), not {LEAST_TIMES_ROWS:.0f}")
+    return found
+
+
+def main() -> int:
+    """Measure, print and write; ends with 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -207,12 +221,15 @@ def main() -> None:
     with database() as server:
         if given.memory:
             print(json.dumps(memory(server, given.memory), indent=2))
-            return
+            return 0
         result = {**measure(server, given.orders, given.rounds), "cpus": os.cpu_count()}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(show(result))
+    for sentence in missed(result):
+        print(f"MISSED: {sentence}")
+    return 1 if missed(result) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

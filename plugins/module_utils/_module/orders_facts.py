@@ -22,8 +22,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint i
 
 MAKING = "Amazon prepares"
 """How the reason of a wait for a report begins (``source_report``)."""
-SHOWN = 20
-"""Orders that a result names."""
 
 
 def of_window(seen: Seen) -> dict[str, object]:

@@ -18,6 +18,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orde
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_asking import Asking
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_page import (
     Counters,
+    Stored,
     Targets,
     counters_from,
     store_page,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 RESTARTS = 2
 """How often one call reads the window from its start again because Amazon does not take a page token."""
 TRANSACTION_TRIES = 3
+FOUND = 20
+"""Orders that a reconciliation names."""
 JUDGED_FROM = 100
 """Orders after which the share of quarantined ones is judged while the import runs; at its end it always is."""
 
@@ -74,13 +77,14 @@ class Ended:
 
     :param run: as it stands now.
     :param proof: of a window that is complete and was chosen by creation.
-    :param found: orders of the window that the table did not have before.
+    :param found: orders of ``window`` that the table did not have before; the first of them, and how many.
     :param stopped: why it stopped before the end; ``None`` at the end.
     """
 
     run: Run
     proof: Proof | None = None
     found: tuple[str, ...] = ()
+    found_count: int = 0
     stopped: str | None = None
 
 
@@ -91,8 +95,8 @@ class _Reading:
     work: Import
     run: Run
     said: Said
-    window: tuple[datetime, datetime]
-    found: list[str]
+    window: tuple[datetime, datetime] | None
+    found: list[str] = field(default_factory=list)
     proof: Proof | None = None
 
     @property
@@ -111,11 +115,11 @@ def complete(
 ) -> Ended:
     """Load the pages from where the run stands to its end.
 
-    :param window: of creation, whose new orders are listed in ``found``; by default the run's own.
+    :param window: of creation, whose new orders are listed in ``found``.
     :param stop: asked after each page but the last: a reason to stop there.
     :raises KeybuzzError: what stopped it; all pages before that are stored and the next call goes on behind them.
     """
-    reading = _Reading(work, run, Said(run.counters.get("said")), window or (run.after, run.before), [])
+    reading = _Reading(work, run, Said(run.counters.get("said")), window)
     source = orders_sources.SOURCES[run.source]
     restarts = 0
     progress.resumed(int(run.counters.get("fetched", 0)), run.pages)
@@ -129,7 +133,8 @@ def complete(
             reading.run = from_start(work, reading.run)
             reading.said = Said()
             continue
-        return Ended(reading.run, reading.proof, tuple(reading.found), reason)
+        found = int(reading.run.counters.get("found", 0))
+        return Ended(reading.run, reading.proof, tuple(reading.found), found, reason)
 
 
 def _read(
@@ -201,7 +206,7 @@ def _store(reading: _Reading, page: Page) -> None:
             raise
         else:
             reading.run, reading.work.loaded = run, reading.work.loaded.plus(counted)
-            reading.found += found
+            reading.found += found[: FOUND - len(reading.found)]
             if page.part_ended:
                 reading.said.part_ended()
             return
@@ -224,6 +229,9 @@ def _store_in(cursor: Cursor, reading: _Reading, page: Page) -> tuple[Run, Count
             "rows_orders": int(run.counters.get("rows_orders", 0)) + counted.inserted,
             "rows_items": int(run.counters.get("rows_items", 0)) + counted.items_inserted - counted.items_removed,
         }
+    found = _found(reading, stored)
+    if reading.window is not None:
+        counters["found"] = int(run.counters.get("found", 0)) + len(found)
     if page.last and task.family == "created":
         counters |= _proven(cursor, reading, task)
     # The empty end of a reading that had pages is no page.
@@ -249,11 +257,17 @@ def _store_in(cursor: Cursor, reading: _Reading, page: Page) -> tuple[Run, Count
         status=checkpoint.COMPLETED if done else checkpoint.RUNNING,
         completed_at=now if done else None,
     )
+    return moved, counted, found
+
+
+def _found(reading: _Reading, stored: Stored) -> list[str]:
+    """The orders of a page that the window lacked."""
+    if reading.window is None or not stored.new:
+        return []
     after, before = reading.window
-    found = [
+    return [
         order_id for order_id, created, _ in stored.standing if order_id in stored.new and after <= created <= before
     ]
-    return moved, counted, found
 
 
 def _proven(cursor: Cursor, reading: _Reading, task: Task) -> dict[str, Any]:

@@ -121,7 +121,11 @@ def _unknown(
     if "search" not in among:
         (only, *_rest) = among
         return Plan(
-            only, None, "", (), f"source {only}, as asked for; how many orders there are shows while it is read."
+            only,
+            None,
+            "",
+            (),
+            f"source {only}, the only one to choose from; how many orders there are shows while it is read.",
         )
     first = _estimates(buckets, 1, window, making, ["search"])
     at_once = int(_bucket(buckets, "searchOrders").tokens)

@@ -141,13 +141,17 @@ class _Work:
         ask.beat = self._heart()
         while True:
             ended = orders_import.complete(
-                self.work, self.run, ask, progress, window=self._found_in(), stop=partial(self._better_plan, ask)
+                self.work,
+                self.run,
+                ask,
+                progress,
+                window=self._found_in(),
+                stop=partial(self._better_plan, ask, progress),
             )
             self.run = ended.run
             if ended.stopped is None:
                 self.run = self._with_making(ended.run, ask)
                 return replace(ended, run=self.run)
-            progress.expects(self.plan.orders, self.plan.source)
             self.run = self._instead(ended.run)
 
     def _begin(self) -> Run:
@@ -191,7 +195,7 @@ class _Work:
             checkpoint.abandon(cursor, self.work.runs, [run.id])
             return self._new(cursor, self.plan.source)
 
-    def _better_plan(self, ask: Asking, run: Run, page: Page) -> str | None:
+    def _better_plan(self, ask: Asking, progress: Progress, run: Run, page: Page) -> str | None:
         """Once a page tells how many orders there are: whether another source ends before the rest of this one."""
         fetched = int(run.counters["fetched"])
         if self.seen.wanted.source != AUTO or run.source != "search" or fetched <= (self.plan.orders or 0):
@@ -208,10 +212,9 @@ class _Work:
             making=self._making_before(),
             among=among or ("search", "report", "v0"),
         )
-        if plan.source == "search":
-            return None
         self.plan = replace(plan, orders=expected, calls_before=dict(ask.calls))
-        return plan.why
+        progress.expects(expected, plan.source)
+        return None if plan.source == "search" else plan.why
 
     def _making_before(self) -> float | None:
         return next((float(run.counters["making"]) for run in self.seen.runs if run.counters.get("making")), None)
@@ -260,8 +263,8 @@ class _Work:
         facts = orders_facts.of_window(replace(self.seen, decision=done, summary=rows, sample=sample))
         facts |= self._this_call(ask) | {"completeness": ended.proof.facts() if ended.proof else None}
         if call.mode == checkpoint.RECONCILE:
-            facts["found_missing"] = {"count": len(ended.found), "orders": list(ended.found[: orders_facts.SHOWN])}
-        warnings = orders_facts.warnings(run, found=len(ended.found) if call.mode == checkpoint.RECONCILE else 0)
+            facts["found_missing"] = {"count": ended.found_count, "orders": list(ended.found)}
+        warnings = orders_facts.warnings(run, found=ended.found_count)
         if run.source == source_v0.V0Source.name:
             warnings = (*warnings, source_v0.WARNING)
         return Outcome((self.item,), changed=True, facts=facts, warnings=warnings)

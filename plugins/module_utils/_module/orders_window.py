@@ -217,10 +217,12 @@ def same_query(run: Run) -> bool:
 
 def place_lives(run: Run, now: datetime) -> bool:
     """Whether the place where the run stands can still be gone on from."""
+    if run.page_token is None:
+        return bool(run.state)
     life = SOURCES[run.source].token_life if run.source in SOURCES else 0.0
     if life is None:
         return True
-    if run.page_token is None or run.page_token_at is None:
+    if run.page_token_at is None:
         return False
     return (now - run.page_token_at).total_seconds() < life - TOKEN_MARGIN
 

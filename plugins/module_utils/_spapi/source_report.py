@@ -20,7 +20,12 @@ from urllib.parse import quote
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError, UnexpectedAnswerError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import report_xml, source_search
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import NotFound, NotTrusted, Unavailable
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import (
+    BadRequest,
+    NotFound,
+    NotTrusted,
+    Unavailable,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model_report import elsewhere, parse_report_order
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.report_parts import Part, parts_of, place_state
@@ -105,7 +110,12 @@ class _Reading:
             "dataStartTime": part.after,
             "dataEndTime": part.before,
         }
-        answer = self._ask.post(CREATE, REPORTS, body, payload_key="reportId")
+        try:
+            answer = self._ask.post(CREATE, REPORTS, body, payload_key="reportId")
+        except BadRequest as error:
+            # Amazon: "The value must be prior to or equal to the current date and time", and refuses without a reason.
+            clock = "A window that ends in Amazon's future is refused as well: check this host's clock."
+            raise BadRequest(error.doing, error.address, error.answered, f"{error.remedy} {clock}") from None
         self._parts[at] = replace(part, report=str(answer.payload["reportId"]), done=0)
         self._asked.add(at)
         return self._waypoint()

@@ -35,6 +35,11 @@ LOCK_WAIT = "30s"
 """A row that somebody else holds longer than this is reported instead of waited for."""
 KEEPALIVE_IDLE = 30
 """Seconds of silence after which the connection is probed: between two pages an hour may pass."""
+PROBE_EVERY, PROBES = 10, 3
+"""Seconds between two probes without an answer, and how many of them end the connection: a minute after its last word."""
+UNACKNOWLEDGED = 60
+"""Seconds after which what was sent and never arrived ends the connection. Linux goes on trying for a quarter of an hour
+(tcp(7), tcp_retries2), and meanwhile it sends no probe."""
 
 
 class RowsHeld(UnreachableError):
@@ -155,6 +160,9 @@ def connect(
         "connect_timeout": params.get("pg_connect_timeout") or 10,
         "application_name": application_name[:63],
         "keepalives_idle": KEEPALIVE_IDLE,
+        "keepalives_interval": PROBE_EVERY,
+        "keepalives_count": PROBES,
+        "tcp_user_timeout": UNACKNOWLEDGED * 1000,
     }
     try:
         connection = _open(given)
