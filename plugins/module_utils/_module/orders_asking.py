@@ -93,7 +93,7 @@ class Asking:
 
     def pause(self, seconds: float, why: str) -> None:
         """Wait, visibly. :raises WaitBudgetSpent: the budget does not allow it."""
-        self._wait(seconds, why, why, None)
+        self._wait(seconds, why, f"because {why}", None)
 
     def _patiently(self, operation: str, call: Callable[[], Answer]) -> Answer:
         failures = throttles = 0
@@ -111,7 +111,7 @@ class Asking:
                     raise
                 pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1))
                 why = "Amazon is out of order"
-                self._wait(pause * random.uniform(0.75, 1.25), why, why, error)  # noqa: S311
+                self._wait(pause * random.uniform(0.75, 1.25), why, f"because {why}", error)  # noqa: S311
             else:
                 self._learn(operation, answer.rate)
                 return answer
@@ -151,13 +151,14 @@ class Asking:
         return answer
 
     def _throttled(self, operation: str, seconds: float) -> None:
-        self._wait(seconds, USAGE_PLAN, f"{USAGE_PLAN} ({operation})", None)
+        self._wait(seconds, USAGE_PLAN, f"for {USAGE_PLAN} ({operation})", None)
 
     def _wait(self, seconds: float, reason: str, why: str, cause: KeybuzzError | None) -> None:
+        """:param why: what follows on the word waiting."""
         spent = sum(self.waited.values())
         if spent + seconds > self._budget:
             raise WaitBudgetSpent(
-                "waiting for",
+                "waiting",
                 why,
                 f"another {seconds:.0f} s are needed, and {spent:.0f} of {self._budget:g} s are spent"
                 + (f"; the last answer was: {cause.answered}" if cause else ""),
@@ -167,6 +168,6 @@ class Asking:
         # Shown by the wall clock, waited for by one that nobody sets.
         shown, end = time.time() + seconds, time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self._progress.waiting(why, shown)
+            self._progress.waiting(why.removeprefix("because ").removeprefix("for "), shown)
             self.beat()
             self._sleep(min(left, self._interval))

@@ -177,9 +177,10 @@ def from_start(work: Import, run: Run) -> Run:
     """Put the run back to its first page; its counters begin anew, so that they are those of one pass."""
     with work.sessions.transaction("putting the import back to its first page in") as cursor:
         counters = first_counters(cursor, work.targets, task_of(run), run.tenant)
-        checkpoint.restart(cursor, work.runs, run, counters)
+        state = orders_sources.SOURCES[run.source].again(run.state)
+        checkpoint.restart(cursor, work.runs, run, counters, state)
     return replace(
-        run, page_token=None, page_token_at=None, pages=0, restarts=run.restarts + 1, counters=counters, state={}
+        run, page_token=None, page_token_at=None, pages=0, restarts=run.restarts + 1, counters=counters, state=state
     )
 
 

@@ -228,6 +228,7 @@ def plan_of(
         today=datetime.now(UTC).date(),
         making=next((float(run.counters["making"]) for run in known if run.counters.get("making")), None),
         among=_among(wanted, decision),
+        page_size=call.params["page_size"],
     )
 
 

@@ -99,25 +99,39 @@ def choose(
     today: date,
     making: float | None = None,
     among: Sequence[str] = ("search", "report", "v0"),
+    page_size: int = LARGEST_PAGE,
 ) -> Plan:
     """The source that ends first. With one source left there is no choice, but still a plan.
 
     :param buckets: as they stand now, by operation; one that is missing is full.
     :param window: its length.
     :param making: seconds that the last report took, if one was made lately.
+    :param page_size: orders on a page of Amazon's lists.
     """
+    given = _Given(buckets, window, making, page_size)
     if orders is None:
-        return _unknown(buckets, window, making, among)
-    estimates = _estimates(buckets, orders, window, making, [one for one in among if _usable(one, today)] or among)
+        return _unknown(given, among)
+    estimates = _estimates(given, orders, [one for one in among if _usable(one, today)] or among)
     best = min(estimates, key=lambda one: one.seconds)
     others = "; ".join(one.words() for one in estimates if one is not best)
     why = f"source {best.words()} for {_about(orders)} ({known_from})" + (f"; instead of {others}" if others else "")
     return Plan(best.source, orders, known_from, tuple(estimates), f"{why}.")
 
 
-def _unknown(
-    buckets: Mapping[str, quota.Bucket], window: timedelta, making: float | None, among: Sequence[str]
-) -> Plan:
+@dataclass(frozen=True)
+class _Given:
+    """What all estimates of a plan rest on, see :func:`choose`."""
+
+    buckets: Mapping[str, quota.Bucket]
+    window: timedelta
+    making: float | None
+    page_size: int
+
+    def bucket(self, operation: str) -> quota.Bucket:
+        return self.buckets.get(operation) or quota.full(operation, 0.0)
+
+
+def _unknown(given: _Given, among: Sequence[str]) -> Plan:
     if "search" not in among:
         (only, *_rest) = among
         return Plan(
@@ -127,13 +141,13 @@ def _unknown(
             (),
             f"source {only}, the only one to choose from; how many orders there are shows while it is read.",
         )
-    first = _estimates(buckets, 1, window, making, ["search"])
-    at_once = int(_bucket(buckets, "searchOrders").tokens)
+    first = _estimates(given, 1, ["search"])
+    bucket = given.bucket(source_search.OPERATION)
     others = ", then decides whether a report ends earlier" if len(among) > 1 else ""
-    each = 1 / _bucket(buckets, "searchOrders").rate
+    at_once = f"{int(bucket.tokens)} pages of {given.page_size} orders"
     why = (
-        f"source search: how many orders there are is not known before its first page (1 call){others}; {at_once} "
-        f"pages of {LARGEST_PAGE} orders can be read at once, then one in {each:.0f} s."
+        f"source search: how many orders there are is not known before its first page (1 call){others}; "
+        f"{at_once} can be read at once, then one in {1 / bucket.rate:.0f} s."
     )
     return Plan("search", None, "", tuple(first), why)
 
@@ -157,22 +171,19 @@ def expected_after(fetched: int, covered: float | None) -> int:
     return 2 * fetched if covered is None else math.ceil(fetched / max(covered, fetched / 1e9))
 
 
-def _estimates(
-    buckets: Mapping[str, quota.Bucket],
-    orders: int,
-    window: timedelta,
-    making: float | None,
-    among: Sequence[str],
-) -> list[Estimate]:
-    pages = max(1, math.ceil(orders / LARGEST_PAGE))
-    parts = max(1, math.ceil(window / LONGEST))
-    made = making if making is not None else MAKING_SECONDS + MAKING_SECONDS_PER_ORDER * orders
+def _estimates(given: _Given, orders: int, among: Sequence[str]) -> list[Estimate]:
+    pages = max(1, math.ceil(orders / given.page_size))
+    parts = max(1, math.ceil(given.window / LONGEST))
+    made = given.making if given.making is not None else MAKING_SECONDS + MAKING_SECONDS_PER_ORDER * orders
+    # A part without orders is cancelled, and searchOrders is asked whether there are really none.
+    empty = max(0, parts - orders)
     calls: Mapping[str, Mapping[str, int]] = {
         "search": {source_search.OPERATION: pages},
         "report": {
             source_report.CREATE: parts,
             source_report.LOOK: looks(made) + parts - 1,
             source_report.DOCUMENT: parts,
+            **({source_search.OPERATION: empty} if empty else {}),
         },
         "v0": {source_v0.OPERATION: pages, source_v0.ITEMS_OPERATION: orders},
     }
@@ -182,7 +193,7 @@ def _estimates(
             calls=calls[source],
             # The buckets of one source fill side by side; looking at a report never waits long.
             waiting=max(
-                quota.wait_for(_bucket(buckets, name), count)
+                quota.wait_for(given.bucket(name), count)
                 for name, count in calls[source].items()
                 if name != source_report.LOOK
             ),
@@ -190,10 +201,6 @@ def _estimates(
         )
         for source in among
     ]
-
-
-def _bucket(buckets: Mapping[str, quota.Bucket], operation: str) -> quota.Bucket:
-    return buckets.get(operation) or quota.full(operation, 0.0)
 
 
 def _usable(source: str, today: date) -> bool:

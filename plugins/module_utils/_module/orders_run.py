@@ -211,6 +211,7 @@ class _Work:
             today=datetime.now(UTC).date(),
             making=self._making_before(),
             among=among or ("search", "report", "v0"),
+            page_size=self.call.params["page_size"],
         )
         self.plan = replace(plan, orders=expected, calls_before=dict(ask.calls))
         progress.expects(expected, plan.source)

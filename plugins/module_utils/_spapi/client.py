@@ -42,6 +42,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import (
     LwaClient,
     tls_context,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.unlogged import unlogged
 
 TOKEN_MARGIN = 60.0
 """An access token is renewed this many seconds before its end, so that it does not expire on the way."""
@@ -176,7 +177,8 @@ class SellingPartner:
         import httpx
 
         try:
-            yield
+            with unlogged():
+                yield
         except httpx.TimeoutException:
             raise Unavailable(
                 doing, address, f"no answer within {self._timeout:g} s", "Run again; the import goes on where it was."

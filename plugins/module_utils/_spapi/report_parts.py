@@ -45,6 +45,11 @@ def parts_of(query: Mapping[str, str], state: Mapping[str, Any]) -> list[Part]:
     return [Part(iso(start), iso(end)) for start, end in windows(after, before)]
 
 
+def begun_anew(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same reports, none of whose orders are stored."""
+    return {"parts": [{**part, "done": 0, "finished": False} for part in state.get("parts", ())]}
+
+
 def windows(after: datetime, before: datetime) -> list[tuple[datetime, datetime]]:
     """A window in parts of at most 30 days, which share their borders: what lies on one is read twice, never missed."""
     borders = [after]

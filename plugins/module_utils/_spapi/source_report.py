@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError, UnexpectedAnswerError
@@ -28,7 +29,12 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers impo
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model_report import elsewhere, parse_report_order
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.report_parts import Part, parts_of, place_state
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.report_parts import (
+    Part,
+    begun_anew,
+    parts_of,
+    place_state,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import (
     Asking,
     Family,
@@ -73,6 +79,10 @@ class ReportSource:
             "dataStartTime": iso(task.after),
             "dataEndTime": iso(task.before),
         }
+
+    def again(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The reports that Amazon has made already."""
+        return begun_anew(state)
 
     def read(self, query: Mapping[str, str], place: Place, ask: Asking, *, page_size: int) -> Iterator[Page]:
         """Waypoints while reports are asked for, then pages of ``page_size`` orders of each document."""

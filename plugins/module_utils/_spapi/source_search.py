@@ -49,6 +49,10 @@ class SearchSource:
             "includedData": INCLUDED_DATA,
         }
 
+    def again(self, _state: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing: a list is read from its first page."""
+        return {}
+
     def read(self, query: Mapping[str, str], place: Place, ask: Asking, *, page_size: int) -> Iterator[Page]:
         """One call a page."""
         token, number = place.token, place.pages

@@ -51,6 +51,10 @@ class V0Source:
             f"{word}Before": iso(task.before),
         }
 
+    def again(self, _state: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing: a list is read from its first page."""
+        return {}
+
     def read(self, query: Mapping[str, str], place: Place, ask: Asking, *, page_size: int) -> Iterator[Page]:
         """A page of orders and the lines of each."""
         token, number = place.token, place.pages

@@ -113,6 +113,9 @@ class Source(Protocol):
     def query(self, task: Task) -> dict[str, str]:
         """The parameters that must be the same for all pages of a task: what a checkpoint stores."""
 
+    def again(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of a reading that begins anew: what of the old one is still of use."""
+
     def read(self, query: Mapping[str, str], place: Place, ask: Asking, *, page_size: int) -> Iterator[Page]:
         """Pages from a place to the end; the last one has ``last`` set.
 

@@ -221,13 +221,15 @@ def moved(run: Run) -> Run:
     return replace(run, pages=run.pages + 1)
 
 
-def restart(cursor: Cursor, table: Table, run: Run, counters: Mapping[str, Any]) -> None:
+def restart(
+    cursor: Cursor, table: Table, run: Run, counters: Mapping[str, Any], state: Mapping[str, Any] | None = None
+) -> None:
     """Read the window from its first page again: the token has died. Its rows are loaded already and stay."""
     cursor.execute(
-        f'UPDATE {table.quoted} SET "pageToken" = NULL, "pageTokenAt" = NULL, "pages" = 0, "state" = \'{{}}\','  # noqa: S608
+        f'UPDATE {table.quoted} SET "pageToken" = NULL, "pageTokenAt" = NULL, "pages" = 0, "state" = %s,'  # noqa: S608
         ' "restarts" = "restarts" + 1, "counters" = %s, "updatedAt" = now()'
         f' WHERE "runId" = %s AND "pages" = %s AND "status" = \'{RUNNING}\' AND "holder" IS NOT DISTINCT FROM %s',
-        (json.dumps(dict(counters)), run.id, run.pages, run.holder),
+        (json.dumps(dict(state or {})), json.dumps(dict(counters)), run.id, run.pages, run.holder),
     )
     _one_row(cursor, table, run)
 

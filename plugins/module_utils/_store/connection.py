@@ -36,10 +36,10 @@ LOCK_WAIT = "30s"
 KEEPALIVE_IDLE = 30
 """Seconds of silence after which the connection is probed: between two pages an hour may pass."""
 PROBE_EVERY, PROBES = 10, 3
-"""Seconds between two probes without an answer, and how many of them end the connection: a minute after its last word."""
+"""Seconds between two probes that nobody answers, and how many of them end the connection: a minute after all."""
 UNACKNOWLEDGED = 60
-"""Seconds after which what was sent and never arrived ends the connection. Linux goes on trying for a quarter of an hour
-(tcp(7), tcp_retries2), and meanwhile it sends no probe."""
+"""Seconds after which what was sent and never arrived ends the connection. Linux would go on trying for a quarter of an
+hour (tcp(7), tcp_retries2), and meanwhile it sends no probe."""
 
 
 class RowsHeld(UnreachableError):

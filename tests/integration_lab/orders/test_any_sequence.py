@@ -73,6 +73,9 @@ class Scripted:
     def query(self, _task: Task) -> dict[str, str]:
         return {}
 
+    def again(self, _state: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
     def read(self, _query: Mapping[str, str], place: Place, _ask: Asking, *, page_size: int) -> Iterator[Page]:
         for at in range(int(place.state.get("at", 0)), len(self.pages)):
             if self.crashes.get(at) == "before":

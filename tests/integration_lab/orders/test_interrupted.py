@@ -113,7 +113,7 @@ def test_an_import_that_is_killed_at_any_time_ends_complete_and_exact(world: Ama
     kills = 0
     for _ in range(8):
         process = import_process(params)
-        time.sleep(0.45 + rng.random() * 0.5)
+        time.sleep(0.1 + rng.random() * 0.6)
         if process.poll() is None:
             process.kill()
             kills += 1
