@@ -73,14 +73,16 @@ def decide_reconcile(wanted: Wanted, runs: Sequence[Run], now: datetime) -> Deci
     window = (done.after, settled(now))
     unfinished = [run for run in runs if run.status == RUNNING and run.mode == RECONCILE]
     if unfinished:
-        return _go_on(wanted, unfinished, window, now, "A reconciliation")
+        return replace(_go_on(wanted, unfinished, window, now, "A reconciliation"), looked_through=done)
     since = done.completed_at or done.started_at
     for run in runs:
         fits = run.mode == RECONCILE and run.status == COMPLETED and run.after == done.after
         if fits and run.completed_at and run.completed_at >= since:
             why = f"The window was looked through a second time (by {run.source}) at {iso(run.completed_at)}."
             return Decision("complete", window, why, run)
-    return Decision("start", window, f"The window was read once (by {done.source}), and not a second time.", done)
+    return Decision(
+        "start", window, f"The window was read once (by {done.source}), and not a second time.", looked_through=done
+    )
 
 
 def other_ways(run: Run | None) -> tuple[str, ...]:

@@ -238,7 +238,7 @@ def _among(wanted: Wanted, decision: Decision) -> tuple[str, ...]:
     if wanted.source != AUTO:
         return (wanted.source,)
     if wanted.mode == checkpoint.RECONCILE:
-        return orders_follow.other_ways(decision.run)
+        return orders_follow.other_ways(decision.looked_through)
     return ("search", "report", "v0")
 
 

@@ -169,10 +169,10 @@ class _Work:
 
     def _new(self, cursor: Any, source: str) -> Run:
         call, wanted = self.call, self.seen.wanted
-        window = self.seen.decision.window
-        if call.mode == checkpoint.RECONCILE and source == "report" and self.seen.decision.run is not None:
-            window = (self.seen.decision.run.after, self.seen.decision.run.before)
-        created = call.mode == BACKFILL or (call.mode == checkpoint.RECONCILE and source == "report")
+        window, done = self.seen.decision.window, self.seen.decision.looked_through
+        created = call.mode == BACKFILL or (done is not None and source == "report")
+        if done is not None and created:
+            window = (done.after, done.before)
         task = Task(wanted.marketplace_id, *window, "created" if created else "updated")
         return checkpoint.begin(
             cursor,
@@ -202,7 +202,8 @@ class _Work:
             return None
         expected = orders_plan.expected_after(fetched, _covered(run, page))
         buckets = believed(self.call, self.seller)
-        among = orders_follow.other_ways(self.seen.decision.run) if self.call.mode == checkpoint.RECONCILE else None
+        done = self.seen.decision.looked_through
+        among = orders_follow.other_ways(done) if done else ("search", "report", "v0")
         plan = orders_plan.choose(
             buckets,
             max(1, expected - fetched),
@@ -210,7 +211,7 @@ class _Work:
             run.before - run.after,
             today=datetime.now(UTC).date(),
             making=self._making_before(),
-            among=among or ("search", "report", "v0"),
+            among=among,
             page_size=self.call.params["page_size"],
         )
         self.plan = replace(plan, orders=expected, calls_before=dict(ask.calls))
@@ -231,8 +232,8 @@ class _Work:
 
     def _found_in(self) -> tuple[datetime, datetime] | None:
         """Of a reconciliation: the window whose orders the list may have missed."""
-        done = self.seen.decision.run
-        return (done.after, done.before) if self.call.mode == checkpoint.RECONCILE and done else None
+        done = self.seen.decision.looked_through
+        return (done.after, done.before) if done else None
 
     def _heart(self) -> Callable[[], None]:
         last = time.monotonic()

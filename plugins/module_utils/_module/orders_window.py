@@ -73,6 +73,7 @@ class Decision:
     :param from_start: go on with ``run``, but from its first page: its page token is dead.
     :param abandon: unfinished runs to give up first.
     :param why: one sentence.
+    :param looked_through: of a reconciliation: the run whose window is read a second time.
     """
 
     kind: Kind
@@ -81,6 +82,7 @@ class Decision:
     run: Run | None = None
     from_start: bool = False
     abandon: tuple[str, ...] = ()
+    looked_through: Run | None = None
 
 
 def check_wanted(days: int, until: str | None, now: datetime) -> datetime | None:

@@ -152,3 +152,23 @@ def test_a_second_look_without_a_finding_says_so_and_changes_no_order(world: Ama
 def test_a_window_that_was_not_imported_cannot_be_looked_through_a_second_time(world: AmazonWorld) -> None:
     with pytest.raises(BlockedError, match="nothing to look through"):
         world.import_orders(mode="reconcile")
+
+
+def test_a_second_look_that_was_interrupted_goes_on_and_knows_what_it_found_before(world: AmazonWorld) -> None:
+    ids = recent(world)
+    missed = [ids[2], ids[35]]
+    world.query('DELETE FROM order_items WHERE "externalOrderId" = ANY (%s)', (missed,))
+    world.query('DELETE FROM orders WHERE "externalOrderId" = ANY (%s)', (missed,))
+    world.query(
+        "UPDATE amazon_backfill_runs SET counters = counters || jsonb_build_object('rows_orders',"
+        " (SELECT count(*) FROM orders), 'rows_items', (SELECT count(*) FROM order_items))"
+    )
+    second = {"until": None, "days": 10, "mode": "reconcile", "source": "search", "page_size": 10}
+    world.amazon.admin.inject("throttle-storm", count=None, operation="searchOrders", skip=2)
+    with pytest.raises(WaitBudgetSpent):
+        world.import_orders(**second, wait_budget=0)
+    world.amazon.admin.clear()
+    outcome = world.import_orders(**second)
+    assert outcome.facts["resumed"] is True
+    assert outcome.facts["found_missing"]["count"] == 2
+    assert as_amazon_has_them(world)

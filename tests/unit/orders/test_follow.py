@@ -144,7 +144,7 @@ def test_a_window_that_was_never_imported_cannot_be_looked_through_a_second_time
 
 def test_a_window_that_was_read_once_is_looked_through_up_to_now() -> None:
     decision = decide_reconcile(SECOND_LOOK, [DONE], NOW)
-    assert (decision.kind, decision.run) == ("start", DONE)
+    assert (decision.kind, decision.looked_through) == ("start", DONE)
     assert decision.window == (DONE.after, settled(NOW))
     item = plan_follow(SECOND_LOOK, decision, "orders", "db")
     assert (item.id, item.severity, item.status) == ("amazon_orders/t/reconciled", "low", "drifted")
