@@ -42,6 +42,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sell
     partner_of,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sources import AUTO, SOURCES
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import could_not_check
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import source_v0
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidGrant
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import Page, Task
@@ -280,20 +281,21 @@ class _Work:
 
     def _stopped(self, error: KeybuzzError, ask: Asking) -> Outcome:
         """What there is when an import stops: what was stored stays, and who has to act is in the item."""
-        item = self.item
+        items: tuple[Item, ...] = (self.item, could_not_check(orders_window.CHECK, self.call.tenant, error))
         if isinstance(error, InvalidGrant):
-            item = replace(
-                item,
+            reauthorize = replace(
+                self.item,
                 status="blocked",
                 action="reauthorize",
-                reason=f"{error.answered}: the seller's authorization ended; {item.reason}",
+                reason=f"{error.answered}: the seller's authorization ended; {self.item.reason}",
                 hint=f"{error.remedy} Then run again: the import goes on where it was.",
             )
+            items = (reauthorize,)
         loaded = self.work.loaded
         return Outcome(
-            (item,),
+            items,
             changed=bool(loaded.fetched),
-            remaining=(item,),
+            remaining=items,
             facts=self._this_call(ask) | {"run_id": self.run.id if self.run else None},
         )
 

@@ -41,9 +41,6 @@ UNACKNOWLEDGED = 60
 """Seconds after which what was sent and never arrived ends the connection. Linux would go on trying for a quarter of an
 hour (tcp(7), tcp_retries2), and meanwhile it sends no probe."""
 
-SILENCE = 60
-"""Seconds after which a peer that acknowledges nothing is given up."""
-
 
 class RowsHeld(UnreachableError):
     """A lock was not to be had, or the transaction lost against another one. It can be repeated as a whole."""
@@ -163,9 +160,6 @@ def connect(
         "connect_timeout": params.get("pg_connect_timeout") or 10,
         "application_name": application_name[:63],
         "keepalives_idle": KEEPALIVE_IDLE,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-        "tcp_user_timeout": SILENCE * 1000,
         "keepalives_interval": PROBE_EVERY,
         "keepalives_count": PROBES,
         "tcp_user_timeout": UNACKNOWLEDGED * 1000,
