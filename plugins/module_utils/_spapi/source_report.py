@@ -173,7 +173,7 @@ class _Reading:
         :raises ReportFailed: Amazon could not make it.
         """
         pause, waited = FIRST_LOOK, 0.0
-        path = f"{REPORTS}/{self._parts[at].report}"
+        path = f"{REPORTS}/{quote(str(self._parts[at].report), safe='')}"
         while True:
             payload = self._ask.get(LOOK, path, {}, payload_key="processingStatus").payload
             status, document = payload["processingStatus"], payload.get("reportDocumentId")
