@@ -4,7 +4,7 @@
 """What an import must make of Amazon's orders: written apart from the import, so that each checks the other.
 
 Every source is computed from the same orders (2026-01-01, every data set), by what that source says of them:
-``search`` says all, ``report`` has whole seconds and a total that is a sum, ``v0`` has whole seconds and line totals alone.
+``search`` says all, ``report`` has whole seconds and a total that is a sum, ``v0`` whole seconds and line totals alone.
 """
 
 from __future__ import annotations
