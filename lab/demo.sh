@@ -49,5 +49,6 @@ cat <<'NEXT'
   ansible-playbook repair_amazon.yml -e tenant=ecomlg-001           repair it
   ansible-playbook repair_amazon.yml -e tenant=ecomlg-001 -i inventories/as-reported     the hand repair, and why not
   cat repair_report.md                                              the report of the last repair
+  drift_report.html                                                 the last audit as a page: open it in a browser
   make down                                                         end the lab
 NEXT

@@ -26,7 +26,7 @@ python -m pytest tests/unit -q
 
 # Two workers, each with servers of its own: on free ports, in folders of their own.
 step "Tests against real servers"
-python -m pytest tests/lab tests/integration_lab tests/bench -q -n 2 --dist loadfile --durations=15
+python -m pytest tests/lab tests/integration_lab tests/bench tests/browser -q -n 2 --dist loadfile --durations=15
 
 # A sample of make parity and the quick proofs of make chaos.
 step "Check predicts what a repair changes; wrong peers, editors in between, imports killed and cut off"

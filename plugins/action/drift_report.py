@@ -25,6 +25,6 @@ class ActionModule(ActionBase):
             display.display(line)
         if result.get("failed"):
             # A failed task prints its result: what the lines have said already is not said again as data.
-            for said in ("counts", "environments"):
+            for said in ("counts", "environments", "fails_on", "since_last", "verdict_line"):
                 result.pop(said, None)
         return result

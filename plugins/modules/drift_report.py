@@ -81,6 +81,61 @@ options:
       - Where to write the JSON document (format 1.0, see C(docs/schema/drift_report-1.0.schema.json)). It is written
         with mode C(0600). Without it no file is written.
     type: path
+  html_path:
+    description:
+      - Where to write the report as one HTML page, which needs no network and works from a file.
+    type: path
+  junit_path:
+    description:
+      - Where to write it as JUnit XML, one test case a check. What could not be checked is an error there.
+    type: path
+  prometheus_path:
+    description:
+      - Where to write it for the textfile collector of Prometheus' node exporter (C(*.prom)).
+    type: path
+  sarif_path:
+    description:
+      - Where to write insecure settings as SARIF 2.1.0, for code scanning.
+    type: path
+  history_path:
+    description:
+      - A file that remembers since when each item is not in sync, how often it came back and who brought it. With it
+        the report begins with what has changed since the last one. It is read and written anew by each run, so that
+        only one run at a time should use it.
+    type: path
+  ignore:
+    description:
+      - Drift that somebody answers for until a day. Such items are listed and counted as V(ignored), and fail nothing.
+      - What could not be checked is never ignored. An expired rule has no effect and is named.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      id:
+        description:
+          - Pattern for the items' ids, with C(*) and C(?).
+        type: str
+        required: true
+      environment:
+        description:
+          - Pattern for the environments' names.
+        type: str
+        default: "*"
+      owner:
+        description:
+          - Who answers for it.
+        type: str
+        required: true
+      reason:
+        description:
+          - Why it is let be.
+        type: str
+        required: true
+      expires:
+        description:
+          - Last day on which the rule holds, in UTC (ISO 8601).
+        type: str
+        required: true
   fail_on:
     description:
       - V(never) never fails the task.
@@ -97,7 +152,14 @@ EXAMPLES = r"""
   keybuzz.amazon.drift_report:
     mode: audit
     path: reports/drift_report.json
+    html_path: reports/drift_report.html
+    history_path: reports/drift_history.jsonl
     fail_on: any
+    ignore:
+      - id: backend_access/env/LOG_*
+        owner: platform team
+        reason: raised for the migration
+        expires: "2026-12-31"
     environments:
       - name: staging
         tenants: [ecomlg-001]
@@ -122,13 +184,30 @@ environments:
   type: dict
   returned: success
   sample: {staging: drift}
+verdict_line:
+  description: The verdict as a sentence.
+  type: str
+  returned: success
+  sample: "VERDICT  drift: what differs is listed above."
+fails_on:
+  description: The values of O(fail_on) that make such a report fail.
+  type: list
+  elements: str
+  returned: success
+  sample: [any]
+since_last:
+  description: What has changed since the last report, in lines; empty without O(history_path).
+  type: list
+  elements: str
+  returned: success
+  sample: ["Since 2026-01-11T02:00Z: 2 new, 3 cleared"]
 """
 
 import datetime
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, results, write
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import results, run
 
 
 def main() -> None:
@@ -149,14 +228,29 @@ def main() -> None:
             },
             "mode": {"type": "str", "choices": ["audit", "check", "repair"], "default": "audit"},
             "path": {"type": "path"},
+            "html_path": {"type": "path"},
+            "junit_path": {"type": "path"},
+            "prometheus_path": {"type": "path"},
+            "sarif_path": {"type": "path"},
+            "history_path": {"type": "path"},
+            "ignore": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "id": {"type": "str", "required": True},
+                    "environment": {"type": "str", "default": "*"},
+                    "owner": {"type": "str", "required": True},
+                    "reason": {"type": "str", "required": True},
+                    "expires": {"type": "str", "required": True},
+                },
+            },
             "fail_on": {"type": "str", "choices": ["never", "incomplete", "critical", "any"], "default": "never"},
         },
         supports_check_mode=True,
     )
     try:
-        report = build(module.params["environments"], module.params["mode"], datetime.datetime.now(tz=datetime.UTC))
-        if module.params["path"]:
-            write(report, module.params["path"])
+        report = run(module.params, datetime.datetime.now(tz=datetime.UTC))
     except KeybuzzError as error:
         module.fail_json(msg=str(error), verdict="error")
     answer = results(report)

@@ -4,24 +4,73 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module drift_report does: collect, print, write the file, decide."""
+"""What the module drift_report does: collect, hold against rules and history, write the files, decide."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report, parse_items
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report import (
+    history,
+    html,
+    ignore,
+    junit,
+    prometheus,
+    sarif,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import (
+    FAIL_ON,
+    Environment,
+    Report,
+    parse_items,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import render
 
 
-def build(environments: Sequence[Mapping[str, Any]], mode: Any, now: datetime.datetime) -> Report:
+def as_json(report: Report) -> str:
+    """The JSON document, format 1.x."""
+    return json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+OUTPUTS: Mapping[str, Callable[[Report], str]] = {
+    "path": as_json,
+    "html_path": html.render,
+    "junit_path": junit.render,
+    "prometheus_path": prometheus.render,
+    "sarif_path": sarif.render,
+}
+"""Option that names a file to what is written into it."""
+
+
+def run(params: Mapping[str, Any], now: datetime.datetime) -> Report:
+    """The report, with its files written.
+
+    :param now: aware.
+    :raises BadInputError: no environment, an entry that is none, a rule that is none, or a file that cannot be written.
+    """
+    report = build(params["environments"], params["mode"], now, ignore.parse_rules(params.get("ignore") or ()))
+    path, known = params.get("history_path"), None
+    if path:
+        known, changes = history.update(history.read(path), report, now)
+        report = _remembered(report, known, changes)
+    for option, output in OUTPUTS.items():
+        if params.get(option):
+            write_text(str(params[option]), output(report))
+    # Last: what nobody could be told of is new to the next run too.
+    if known is not None:
+        history.write(known, str(path))
+    return report
+
+
+def build(
+    environments: Sequence[Mapping[str, Any]], mode: Any, now: datetime.datetime, rules: tuple[ignore.Rule, ...] = ()
+) -> Report:
     """The report over what the steps of each environment returned.
 
     :raises BadInputError: no environment was given, or an entry is not an item.
@@ -33,7 +82,29 @@ def build(environments: Sequence[Mapping[str, Any]], mode: Any, now: datetime.da
             "there is none, so nothing was checked",
             "Choose an inventory with hosts: -i inventories/example -l staging.",
         )
-    return Report(environments=tuple(_environment(raw) for raw in environments), mode=mode, generated_at=now)
+    looked_at = tuple(_environment(raw) for raw in environments)
+    return Report(
+        environments=tuple(
+            replace(
+                env,
+                items=ignore.apply(env.items, env.name, rules, now),
+                found=ignore.apply(env.found, env.name, rules, now),
+            )
+            for env in looked_at
+        ),
+        mode=mode,
+        generated_at=now,
+        rules=(
+            *(
+                f"Ignore rule {rule.id} of {rule.owner} expired on {rule.expires}: it counts again."
+                for rule in ignore.expired(rules, now)
+            ),
+            *(
+                f"Ignore rule {rule.id} of {rule.owner} had no effect in this run."
+                for rule in ignore.unused(looked_at, rules, now)
+            ),
+        ),
+    )
 
 
 def _environment(raw: Mapping[str, Any]) -> Environment:
@@ -48,34 +119,35 @@ def _environment(raw: Mapping[str, Any]) -> Environment:
     )
 
 
+def _remembered(report: Report, known: history.History, changes: history.Changes) -> Report:
+    """The report with what the history knows of its items."""
+    environments = tuple(
+        replace(
+            env,
+            history={
+                entry.id: {
+                    "first_seen": entry.first_seen.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "times": entry.times,
+                    "brought_by": entry.brought_by,
+                }
+                for (name, _id), entry in sorted(known.entries.items())
+                if name == env.name and entry.open
+            },
+        )
+        for env in report.environments
+    )
+    return replace(report, environments=environments, since_last=tuple(history.summary(changes)))
+
+
 def results(report: Report) -> dict[str, object]:
     """What the module returns: verdict, counts and the lines for a terminal."""
-    plain = report.as_dict()
+    plain, lines = report.as_dict(), render(report)
     return {
         "verdict": report.verdict,
+        "verdict_line": lines[-1],
+        "fails_on": [level for level in FAIL_ON if report.fails(level)],
         "counts": plain["counts"],
         "environments": {env.name: env.verdict for env in report.environments},
-        "lines": render(report),
+        "since_last": list(report.since_last),
+        "lines": lines,
     }
-
-
-def write(report: Report, path: str) -> None:
-    """Write the JSON document, all of it or none, readable by its owner only.
-
-    :raises BadInputError: the folder cannot be written.
-    """
-    target = Path(path)
-    temporary = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(report.as_dict(), stream, indent=2, ensure_ascii=False)
-            stream.write("\n")
-        Path(temporary).replace(target)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise BadInputError(
-            "writing", path, error.strerror or type(error).__name__, "Give a path in a folder that can be written."
-        ) from error

@@ -25,7 +25,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 """Within 1.x keys are only added. A reader of 1.0 can read every 1.x."""
 
 REQUIRED = tuple(one.name for one in fields(Item) if one.default is MISSING and one.default_factory is MISSING)
@@ -34,6 +34,7 @@ REQUIRED = tuple(one.name for one in fields(Item) if one.default is MISSING and 
 WORST_FIRST: tuple[Verdict, ...] = ("error", "incomplete", "drift")
 
 FailOn = Literal["never", "critical", "any", "incomplete"]
+FAIL_ON: tuple[FailOn, ...] = ("never", "incomplete", "critical", "any")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Environment:
     :param found: what the repair found before it wrote anything; empty for an audit.
     :param error: why there is no complete look, if the environment could not be finished.
     :param git_fragment: YAML that makes the repair permanent where the Deployment is declared; empty if all is well.
+    :param history: of the items that are not clean and are kept in a history, by id: ``first_seen``, ``times``,
+        ``brought_by``.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Environment:
     tenants: tuple[str, ...] = ()
     error: str = ""
     git_fragment: str = ""
+    history: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -60,12 +64,18 @@ class Environment:
 
 @dataclass(frozen=True)
 class Report:
-    """All environments of one run. ``generated_at`` is aware UTC."""
+    """All environments of one run. ``generated_at`` is aware UTC.
+
+    :param since_last: what has changed since the last report, in lines; empty without a history.
+    :param rules: what is to be said of the ignore rules: those that have expired, and those without an effect.
+    """
 
     environments: tuple[Environment, ...]
     mode: Literal["audit", "check", "repair"]
     generated_at: datetime.datetime
     generator: str = field(default="keybuzz.amazon")
+    since_last: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -99,6 +109,8 @@ class Report:
             "mode": self.mode,
             "verdict": self.verdict,
             "counts": counts([item for env in self.environments for item in env.items]),
+            "since_last": list(self.since_last),
+            "rules": list(self.rules),
             "environments": [_environment(env) for env in self.environments],
         }
 
@@ -113,6 +125,7 @@ def _environment(env: Environment) -> dict[str, object]:
         "items": [item.as_dict() for item in env.items],
         "found": [item.as_dict() for item in env.found],
         "git_fragment": env.git_fragment or None,
+        "history": {name: dict(entry) for name, entry in env.history.items()},
     }
 
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, UNCHECKED, Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report import resume
@@ -28,10 +28,11 @@ SENTENCES = {
 
 def render(report: Report) -> list[str]:
     """Lines of at most 80 columns, but that no word is broken: one block an environment, then the verdict."""
-    lines: list[str] = []
+    lines: list[str] = ["", *report.since_last] if report.since_last else []
     for environment in report.environments:
         lines += _environment(environment, report.mode)
     lines.append("")
+    lines += [part for text in report.rules for part in _wrap(text, indent=0)]
     lines.append(f"VERDICT  {SENTENCES[report.verdict]}")
     return lines
 
@@ -47,7 +48,7 @@ def _environment(environment: Environment, mode: str) -> list[str]:
         lines += _matrix(environment.items)
     wrong = [item for item in environment.items if item.status not in CLEAN]
     for item in wrong:
-        lines += _detail(item)
+        lines += _detail(item, environment.history.get(item.id, {}))
     # Only where a tool would undo the repair: elsewhere it would be noise.
     if environment.git_fragment and any(item.owner.gitops for item in (*environment.found, *wrong)):
         lines += ["", "To keep the change, put this where the Deployment is applied from:", ""]
@@ -89,13 +90,16 @@ def _row(*cells: str) -> list[str]:
     ]
 
 
-def _detail(item: Item) -> list[str]:
+def _detail(item: Item, history: Mapping[str, object]) -> list[str]:
     lines = ["", *_wrap(f"{_mark(item)} {item.id}: {item.status} ({item.severity})", indent=0)]
     lines += _wrap(item.address, indent=4)
     if item.reason:
         lines += _wrap(item.reason, indent=4)
     if item.hint:
         lines += _wrap(f"To do: {item.hint}", indent=4)
+    if history:
+        again = f", {history['times']} times" if int(str(history["times"])) > 1 else ""
+        lines += _wrap(f"First seen: {history['first_seen']}{again}", indent=4)
     if item.owner.managers:
         risk = "" if item.owner.revert_risk == "none" else f" (will it be reverted: {item.owner.revert_risk})"
         since = f", so since {item.owner.since}" if item.owner.gitops and item.owner.since else ""

@@ -15,7 +15,13 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.keybuzz.amazon.plugins.filter.drift_resume import drift_resume
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build, write
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import (
+    OUTPUTS,
+    as_json,
+    build,
+    run,
+)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH, render
 
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
@@ -144,7 +150,7 @@ def test_an_entry_that_is_no_item_is_refused_by_name() -> None:
 def test_the_file_is_written_whole_and_private(tmp_path: Path) -> None:
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     target = tmp_path / "deep" / "drift_report.json"
-    write(report, str(target))
+    write_text(str(target), as_json(report))
     assert json.loads(target.read_text())["verdict"] == "in_sync"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [one.name for one in target.parent.iterdir()] == [target.name]
@@ -155,14 +161,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocker.write_text("")
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     with pytest.raises(BadInputError, match="Give a path in a folder"):
-        write(report, str(blocker / "report.json"))
+        write_text(str(blocker / "report.json"), as_json(report))
 
 
 def test_a_report_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     with pytest.raises(BadInputError, match="directory"):
-        write(report, str(tmp_path / "report.json"))
+        write_text(str(tmp_path / "report.json"), as_json(report))
     assert [one.name for one in tmp_path.iterdir()] == ["report.json"]
 
 
@@ -189,3 +195,42 @@ def test_what_nobody_looked_at_again_is_not_called_in_sync() -> None:
 def test_the_filter_names_what_is_no_item() -> None:
     with pytest.raises(AnsibleFilterError, match="entry 0 is not a drift item"):
         drift_resume([{"changed": True}], [])
+
+
+def test_ignored_drift_is_listed_and_counted_and_an_expired_rule_counts_again(tmp_path: Path) -> None:
+    rule = {"id": "vault_token/*", "owner": "ops", "reason": "planned", "expires": "2026-01-12"}
+    late = {"id": "amazon_app/*", "owner": "ops", "reason": "was planned", "expires": "2026-01-11"}
+    given = {
+        "environments": [
+            {"name": "dev", "drift": [raw("missing"), raw("empty", "amazon_app/document"), raw("unknown", "x/y")]}
+        ],
+        "mode": "audit",
+        "ignore": [rule, late],
+        **{option: str(tmp_path / option) for option in OUTPUTS},
+    }
+    report = run(given, NOW)
+    document = json.loads((tmp_path / "path").read_text())
+    jsonschema.validate(document, SCHEMA)
+    assert document["counts"]["by_status"] == {"empty": 1, "ignored": 1, "unknown": 1}
+    assert "expired on 2026-01-11" in document["rules"][0]
+    assert any("expired on 2026-01-11" in line for line in render(report))
+    assert all((tmp_path / option).stat().st_size > 100 for option in OUTPUTS)
+    assert all(stat.S_IMODE((tmp_path / option).stat().st_mode) == 0o600 for option in OUTPUTS)
+
+
+def test_the_report_begins_with_what_changed_and_says_since_when(tmp_path: Path) -> None:
+    given = {"environments": [{"name": "dev", "drift": [raw("missing")]}], "mode": "audit"}
+    given["history_path"] = str(tmp_path / "history.jsonl")
+    run(given, NOW)
+    later = NOW + datetime.timedelta(days=1)
+    other = raw("empty", "amazon_app/document")
+    report = run(given | {"environments": [{"name": "dev", "drift": [raw("missing"), other]}]}, later)
+    assert "1 new" in " ".join(report.since_last)
+    document = report.as_dict()
+    jsonschema.validate(document, SCHEMA)
+    assert document["environments"][0]["history"]["vault_token/secret"] == {  # type: ignore[index]
+        "first_seen": "2026-01-12T09:30:00Z",
+        "times": 1,
+        "brought_by": None,
+    }
+    assert any("First seen: 2026-01-12T09:30:00Z" in line for line in render(report))
