@@ -18,6 +18,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document im
 WIDTH = 80
 COLUMNS = (31, 18, 14, 11)
 """Widths of the résumé: step, found, done, now; with two spaces between them 80."""
+NAME, CELL, BESIDE = 16, 13, 4
+"""Widths of the table across environments, and how many stand side by side: with the spaces between them 80."""
 SENTENCES = {
     "in_sync": "in sync: every check was made, nothing differs.",
     "drift": "drift: what differs is listed above.",
@@ -29,12 +31,37 @@ SENTENCES = {
 def render(report: Report) -> list[str]:
     """Lines of at most 80 columns, but that no word is broken: one block an environment, then the verdict."""
     lines: list[str] = ["", *report.since_last] if report.since_last else []
+    if len(report.environments) > 1:
+        lines += _across(report.environments)
     for environment in report.environments:
         lines += _environment(environment, report.mode)
     lines.append("")
     lines += [part for text in report.rules for part in _wrap(text, indent=0)]
     lines.append(f"VERDICT  {SENTENCES[report.verdict]}")
     return lines
+
+
+def _across(environments: Sequence[Environment]) -> list[str]:
+    """Checks by environments, as many side by side as fit: ``.`` all clean, ``! 2`` two differ, ``? 1`` one unknown."""
+    checks = list(dict.fromkeys(item.check for environment in environments for item in environment.items))
+    lines: list[str] = []
+    for at in range(0, len(environments), BESIDE):
+        shown = environments[at : at + BESIDE]
+        lines += ["", _across_row("", [environment.name for environment in shown])]
+        lines += [_across_row(check, [_cell(environment, check) for environment in shown]) for check in checks]
+        lines.append(_across_row("verdict", [environment.verdict for environment in shown]))
+    return [*lines, "", "  . clean   ! differs   ? could not be checked   - not looked at"]
+
+
+def _across_row(name: str, cells: Sequence[str]) -> str:
+    padded = "  ".join(_shorten(cell, CELL).ljust(CELL) for cell in cells)
+    return f"  {_shorten(name, NAME).ljust(NAME)}  {padded}".rstrip()
+
+
+def _cell(environment: Environment, check: str) -> str:
+    marks = [_mark(item) for item in environment.items if item.check == check]
+    wrong = [f"{mark} {marks.count(mark)}" for mark in ("!", "?") if mark in marks]
+    return " ".join(wrong) or ("." if marks else "-")
 
 
 def _environment(environment: Environment, mode: str) -> list[str]:

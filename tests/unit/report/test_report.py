@@ -234,3 +234,19 @@ def test_the_report_begins_with_what_changed_and_says_since_when(tmp_path: Path)
         "brought_by": None,
     }
     assert any("First seen: 2026-01-12T09:30:00Z" in line for line in render(report))
+
+
+def test_several_environments_stand_side_by_side_in_eighty_columns_without_colour() -> None:
+    names = ["dev", "staging", "prod-eu-central-number-one", "prod-us", "prod-jp"]
+    drifts = [[raw("in_sync")], [raw("missing"), raw("unknown", "vault_token/role")], [], [raw("in_sync")], []]
+    report = build(
+        [{"name": name, "drift": drift} for name, drift in zip(names, drifts, strict=True)]
+        + [{"name": "lost", "error": "stopped"}],
+        "audit",
+        NOW,
+    )
+    lines = render(report)
+    assert all(len(line) <= WIDTH for line in lines)
+    row = next(line for line in lines if line.startswith("  vault_token"))
+    assert row.split() == ["vault_token", ".", "!", "1", "?", "1", "-", "."]
+    assert any(line.split() == ["verdict", "incomplete", "error"] for line in lines)
