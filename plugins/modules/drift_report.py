@@ -103,6 +103,23 @@ options:
         the report begins with what has changed since the last one. It is read and written anew by each run, so that
         only one run at a time should use it.
     type: path
+  webhook_url:
+    description:
+      - Address that is told when something has changed since the last report, which O(history_path) knows. It gets
+        verdicts and counts, never a value of an item. A notification that does not arrive is a warning.
+      - The address is a secret, so let it come from the variable E(KEYBUZZ_WEBHOOK_URL) of the environment. Without the
+        option that variable is read.
+    type: str
+  webhook_format:
+    description:
+      - V(generic) is the head of the JSON document, V(slack) a text for Slack's incoming webhooks.
+    type: str
+    choices: [generic, slack]
+    default: generic
+  webhook_ca_cert:
+    description:
+      - PEM file with the authorities that may sign the certificate there. By default those of the Python installation.
+    type: path
   ignore:
     description:
       - Drift that somebody answers for until a day. Such items are listed and counted as V(ignored), and fail nothing.
@@ -205,9 +222,10 @@ since_last:
 
 import datetime
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import results, run
+from ansible_collections.keybuzz.amazon.plugins.module_utils._secrets import protect
 
 
 def main() -> None:
@@ -233,6 +251,13 @@ def main() -> None:
             "prometheus_path": {"type": "path"},
             "sarif_path": {"type": "path"},
             "history_path": {"type": "path"},
+            "webhook_url": {
+                "type": "str",
+                "no_log": True,
+                "fallback": (env_fallback, ["KEYBUZZ_WEBHOOK_URL"]),
+            },
+            "webhook_format": {"type": "str", "choices": ["generic", "slack"], "default": "generic"},
+            "webhook_ca_cert": {"type": "path"},
             "ignore": {
                 "type": "list",
                 "elements": "dict",
@@ -250,9 +275,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        report = run(module.params, datetime.datetime.now(tz=datetime.UTC))
+        protect(module, [module.params["webhook_url"]])
+        report, warnings = run(module.params, datetime.datetime.now(tz=datetime.UTC))
     except KeybuzzError as error:
         module.fail_json(msg=str(error), verdict="error")
+    for warning in warnings:
+        module.warn(warning)
     answer = results(report)
     if report.fails(module.params["fail_on"]):
         module.fail_json(msg=answer["lines"][-1], changed=False, **answer)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report import (
     history,
     html,
@@ -22,6 +22,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._report import (
     junit,
     prometheus,
     sarif,
+    webhook,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import (
     FAIL_ON,
@@ -48,14 +49,17 @@ OUTPUTS: Mapping[str, Callable[[Report], str]] = {
 """Option that names a file to what is written into it."""
 
 
-def run(params: Mapping[str, Any], now: datetime.datetime) -> Report:
-    """The report, with its files written.
+def run(params: Mapping[str, Any], now: datetime.datetime) -> tuple[Report, tuple[str, ...]]:
+    """The report, with its files written and whoever wants to know told, and warnings.
 
     :param now: aware.
     :raises BadInputError: no environment, an entry that is none, a rule that is none, or a file that cannot be written.
     """
     report = build(params["environments"], params["mode"], now, ignore.parse_rules(params.get("ignore") or ()))
-    path, known = params.get("history_path"), None
+    path, url = params.get("history_path"), params.get("webhook_url")
+    known, changes = None, history.Changes(None)
+    if url:
+        webhook.check(url, path)
     if path:
         known, changes = history.update(history.read(path), report, now)
         report = _remembered(report, known, changes)
@@ -65,7 +69,20 @@ def run(params: Mapping[str, Any], now: datetime.datetime) -> Report:
     # Last: what nobody could be told of is new to the next run too.
     if known is not None:
         history.write(known, str(path))
-    return report
+    return report, _told(report, changes, params)
+
+
+def _told(report: Report, changes: history.Changes, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warnings of a notification that did not arrive: it never hides the verdict."""
+    if not params.get("webhook_url") or not webhook.has_changed(changes):
+        return ()
+    try:
+        webhook.send(
+            params["webhook_url"], webhook.message(report, params["webhook_format"]), params.get("webhook_ca_cert")
+        )
+    except KeybuzzError as error:
+        return (str(error),)
+    return ()
 
 
 def build(

@@ -208,7 +208,7 @@ def test_ignored_drift_is_listed_and_counted_and_an_expired_rule_counts_again(tm
         "ignore": [rule, late],
         **{option: str(tmp_path / option) for option in OUTPUTS},
     }
-    report = run(given, NOW)
+    report, _warnings = run(given, NOW)
     document = json.loads((tmp_path / "path").read_text())
     jsonschema.validate(document, SCHEMA)
     assert document["counts"]["by_status"] == {"empty": 1, "ignored": 1, "unknown": 1}
@@ -224,7 +224,7 @@ def test_the_report_begins_with_what_changed_and_says_since_when(tmp_path: Path)
     run(given, NOW)
     later = NOW + datetime.timedelta(days=1)
     other = raw("empty", "amazon_app/document")
-    report = run(given | {"environments": [{"name": "dev", "drift": [raw("missing"), other]}]}, later)
+    report, _warnings = run(given | {"environments": [{"name": "dev", "drift": [raw("missing"), other]}]}, later)
     assert "1 new" in " ".join(report.since_last)
     document = report.as_dict()
     jsonschema.validate(document, SCHEMA)
