@@ -109,9 +109,12 @@ def configuration(
 
 @contextlib.contextmanager
 def running_simulator(
-    directory: Path, sellers: Sequence[dict[str, Any]] | None = None, **settings: Any
+    directory: Path, sellers: Sequence[dict[str, Any]] | None = None, *, patience: float = 30.0, **settings: Any
 ) -> Iterator[Simulator]:
-    """A simulator in ``directory``, ended with the block. ``settings`` go into its configuration file."""
+    """A simulator in ``directory``, ended with the block. ``settings`` go into its configuration file.
+
+    :param patience: seconds that an answer of the admin port may take.
+    """
     config, ca_file = configuration(directory, sellers, **settings)
     config_file = directory / "amazon.json"
     config_file.touch(0o600)
@@ -126,7 +129,7 @@ def running_simulator(
             stderr=subprocess.STDOUT,
         )
     admin_url = f"http://127.0.0.1:{config['admin_port']}"
-    admin = Control(admin_url)
+    admin = Control(admin_url, timeout=patience)
     tokens = {one["tenant"]: one["refresh_token"] for one in config["sellers"] if one.get("refresh_token")}
     try:
         _await(process, admin, output)

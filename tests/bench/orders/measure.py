@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,13 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lab.amazon.control import Control
 from lab.amazon.procedural import ProceduralOrders
-from lab.errors import LabError
 from tests.bench.orders.peers import PROJECT, Peer
 from tests.bench.orders.place import Place
 from tests.lab.amazon_caller import SINCE, UNTIL
-from tests.lab.amazon_process import FRANCE, Simulator, configuration
+from tests.lab.amazon_process import FRANCE, Simulator, running_simulator
 
 TENANT = "ecomlg-001"
 LARGEST_ORDINARY_BOOK = 10_000
@@ -59,54 +56,8 @@ def standing_simulator(
 ) -> Iterator[Simulator]:
     """A simulator whose time passes only when it is told so, ended with the block."""
     directory.mkdir(parents=True, exist_ok=True)
-    config, ca_file = configuration(directory, sellers, clock={"speed": 0}, **settings)
-    config_file = directory / "amazon.json"
-    config_file.touch(0o600)
-    config_file.write_text(json.dumps(config), encoding="utf-8")
-    with (directory / "amazon.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lab.amazon", "--config", str(config_file)],
-            cwd=PROJECT,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    admin = Control(f"http://127.0.0.1:{config['admin_port']}", timeout=300)
-    try:
-        _await(process, admin)
-        yield Simulator(
-            endpoint=f"https://127.0.0.1:{config['port']}",
-            ca_file=ca_file,
-            admin_url=f"http://127.0.0.1:{config['admin_port']}",
-            admin=admin,
-            log=Path(config["log"]),
-            client_id=config["client_id"],
-            client_secret=config["client_secret"],
-            application_id=config["application_id"],
-            redirect_uri=config["redirect_uri"],
-            refresh_tokens={one["tenant"]: one["refresh_token"] for one in config["sellers"]},
-            process=process,
-        )
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await(process: subprocess.Popen[bytes], admin: Control, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            admin.state()
-        except LabError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    with running_simulator(directory, sellers, patience=300.0, clock={"speed": 0}, **settings) as simulator:
+        yield simulator
 
 
 def fill(simulator: Simulator, size: int) -> None:
