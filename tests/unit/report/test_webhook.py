@@ -45,7 +45,7 @@ def receiver(folder: Path, status: int = 200) -> Iterator[tuple[str, str, list[A
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"https://127.0.0.1:{server.server_port}{SECRET}", str(folder / "ca.pem"), got
     finally:
