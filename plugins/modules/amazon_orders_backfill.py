@@ -48,11 +48,13 @@ options:
     description:
       - Ids of several tenants, imported side by side. One that fails never hides the others. The application's document
         is read once, and a few connections to PostgreSQL serve all of them.
+    version_added: 0.3.0
     type: list
     elements: str
   parallel:
     description:
       - How many of O(tenants) are worked on at the same time. Nearly all of the time is waiting for Amazon.
+    version_added: 0.3.0
     type: int
     default: 100
   mode:
@@ -64,21 +66,25 @@ options:
         the last change, or by a report), and stores what the first list missed.
       - V(replay) asks once more for the orders that could not be stored.
       - V(purge) deletes orders, with their lines, that were created more than O(retention_days) days ago.
+    version_added: 0.3.0
     type: str
     choices: [backfill, catch_up, reconcile, replay, purge]
     default: backfill
   retention_days:
     description:
       - For O(mode=purge), which cannot do without it.
+    version_added: 0.3.0
     type: int
   overlap:
     description:
       - For O(mode=catch_up), seconds before the watermark that are read again.
+    version_added: 0.3.0
     type: int
     default: 600
   max_lag:
     description:
       - For O(mode=catch_up), seconds that the watermark may lie back without being stale.
+    version_added: 0.3.0
     type: int
     default: 900
   marketplace_id:
@@ -120,6 +126,7 @@ options:
     description:
       - About how many orders the window has, if it is known, for the choice of O(source=auto). By default as many a day
         as in the last window that was read, or what the first page shows.
+    version_added: 0.3.0
     type: int
   page_size:
     description:
@@ -144,6 +151,7 @@ options:
       - V(heartbeat) writes into the row of the run every 30 seconds. It works behind a pooler in transaction mode,
         where sessions are not one's own. A killed import can be gone on with after 180 seconds.
       - V(auto) takes the session where it is one's own, else the heartbeat.
+    version_added: 0.3.0
     type: str
     choices: [auto, session, heartbeat]
     default: auto

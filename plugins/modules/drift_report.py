@@ -84,24 +84,29 @@ options:
   html_path:
     description:
       - Where to write the report as one HTML page, which needs no network and works from a file.
+    version_added: 0.3.0
     type: path
   junit_path:
     description:
       - Where to write it as JUnit XML, one test case a check. What could not be checked is an error there.
+    version_added: 0.3.0
     type: path
   prometheus_path:
     description:
       - Where to write it for the textfile collector of Prometheus' node exporter (C(*.prom)).
+    version_added: 0.3.0
     type: path
   sarif_path:
     description:
       - Where to write insecure settings as SARIF 2.1.0, for code scanning.
+    version_added: 0.3.0
     type: path
   history_path:
     description:
       - A file that remembers since when each item is not in sync, how often it came back and who brought it. With it
         the report begins with what has changed since the last one. It is read and written anew by each run, so that
         only one run at a time should use it.
+    version_added: 0.3.0
     type: path
   webhook_url:
     description:
@@ -109,21 +114,25 @@ options:
         verdicts and counts, never a value of an item. A notification that does not arrive is a warning.
       - The address is a secret, so let it come from the variable E(KEYBUZZ_WEBHOOK_URL) of the environment. Without the
         option that variable is read.
+    version_added: 0.3.0
     type: str
   webhook_format:
     description:
       - V(generic) is the head of the JSON document, V(slack) a text for Slack's incoming webhooks.
+    version_added: 0.3.0
     type: str
     choices: [generic, slack]
     default: generic
   webhook_ca_cert:
     description:
       - PEM file with the authorities that may sign the certificate there. By default those of the Python installation.
+    version_added: 0.3.0
     type: path
   ignore:
     description:
       - Drift that somebody answers for until a day. Such items are listed and counted as V(ignored), and fail nothing.
       - What could not be checked is never ignored. An expired rule has no effect and is named.
+    version_added: 0.3.0
     type: list
     elements: dict
     default: []
