@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, applied
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError, KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
     orders_purge,
     orders_replay,
@@ -29,7 +29,12 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
     orders_seller,
     orders_window,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look import Call, Protect, store_of
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look import (
+    Call,
+    Protect,
+    manage_own_tables,
+    store_of,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_seller import Seller
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_window import CHECK
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import (
@@ -102,7 +107,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self._guard = threading.Lock()
-        self._sellers: dict[str, Any] | None = None
+        self._sellers: dict[str, Seller | BlockedError] | None = None
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
@@ -117,21 +122,23 @@ class _Work:
         """The tenant's credentials; all of them are read with the first. :raises KeybuzzError: his cannot be used."""
         with self._guard:
             if self._sellers is None:
-                self._sellers = dict(orders_seller.sellers(self.call.params, self.call.protect, self.names))
+                self._sellers = orders_seller.sellers(self.call.params, self.call.protect, self.names)
         found = self._sellers[name]
-        if isinstance(found, KeybuzzError):
+        if isinstance(found, BlockedError):
             raise found
-        return found  # type: ignore[no-any-return]
+        return found
 
-    def one(self, name: str, own: tuple[int, ...] = ()) -> Outcome:
-        """One tenant, whose lock is taken here unless several are done together."""
-        call = replace(self.call, params={**self.call.params, "tenant": name}, own=own)
+    def one(self, name: str) -> Outcome:
+        """One tenant, looked at or, with its lock held and the import's own tables there, worked on."""
+        call = replace(self.call, params={**self.call.params, "tenant": name})
         if call.check_mode:
             return _predicted(call)
         done = _already_done(call)
         if done is not None:
             return done
         call = self._locked(call)
+        if call.params["manage_schema"]:
+            manage_own_tables(call)
         if call.mode == PURGE:
             return orders_purge.apply(call)
         step: Callable[..., Outcome] = orders_replay.apply if call.mode == REPLAY else orders_run.apply

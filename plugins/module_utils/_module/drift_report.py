@@ -28,6 +28,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document im
     FAIL_ON,
     Environment,
     Report,
+    iso,
     parse_items,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
@@ -143,7 +144,7 @@ def _remembered(report: Report, known: history.History, changes: history.Changes
             env,
             history={
                 entry.id: {
-                    "first_seen": entry.first_seen.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "first_seen": iso(entry.first_seen),
                     "times": entry.times,
                     "brought_by": entry.brought_by,
                 }

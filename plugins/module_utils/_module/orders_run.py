@@ -31,7 +31,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look
     Call,
     Seen,
     look,
-    manage_own_tables,
     plan_of,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_progress import Progress
@@ -82,13 +81,11 @@ def complete_already(call: Call) -> Outcome | None:
 
 
 def apply(call: Call, seller: Callable[[], Seller], context: Callable[[], ssl.SSLContext]) -> Outcome:
-    """Import what is missing. The lock is the caller's matter.
+    """Import what is missing. The lock and the import's own tables are the caller's matter.
 
     :param seller: reads the seller's credentials, once it is known that they are needed.
     :raises KeybuzzError: what stopped it, with what was found and done as its ``outcome``.
     """
-    if call.params["manage_schema"]:
-        manage_own_tables(call)
     # Somebody else may have imported between an earlier look and the lock.
     seen = look(call)
     item = planned(call, seen)

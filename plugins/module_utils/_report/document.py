@@ -105,7 +105,7 @@ class Report:
         return {
             "format_version": FORMAT_VERSION,
             "generator": self.generator,
-            "generated_at": self.generated_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "generated_at": iso(self.generated_at),
             "mode": self.mode,
             "verdict": self.verdict,
             "counts": counts([item for env in self.environments for item in env.items]),
@@ -113,6 +113,11 @@ class Report:
             "rules": list(self.rules),
             "environments": [_environment(env) for env in self.environments],
         }
+
+
+def iso(moment: datetime.datetime) -> str:
+    """ISO 8601 in UTC with Z, to the second. Not strftime: that writes a year before 1000 without its zeros."""
+    return moment.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _environment(env: Environment) -> dict[str, object]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, UNCHECKED, Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report, iso
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH
 
@@ -338,8 +338,7 @@ def _moment(said: Any) -> datetime.datetime | None:
 
 
 def _said(moment: datetime.datetime | None) -> str | None:
-    # Not strftime: that writes a year before 1000 without its zeros.
-    return None if moment is None else f"{moment.replace(tzinfo=None).isoformat()}Z"
+    return None if moment is None else iso(moment)
 
 
 def _unreadable(path: str, what: str) -> BadInputError:

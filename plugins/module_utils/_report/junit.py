@@ -12,12 +12,11 @@ or ``skipped``. What could not be checked is an error and never a passed case.
 
 from __future__ import annotations
 
-import datetime
 import re
 from xml.etree import ElementTree
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import UNCHECKED, Item
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report, iso
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold even escaped (section 2.2, Char)."""
@@ -25,7 +24,7 @@ NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def render(report: Report) -> str:
     """One suite an environment, one case an item (``classname`` the check, ``name`` the id). Times are UTC."""
-    when = report.generated_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = iso(report.generated_at)
     root = ElementTree.Element("testsuites", name=_text(f"{report.generator} {report.mode}"))
     for environment in report.environments:
         root.append(_suite(environment, when))

@@ -12,14 +12,13 @@ beside them as a notification, and the run is then not called successful.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, SEVERITIES, UNCHECKED, Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report import resume
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report, iso
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 INSECURE = frozenset({"insecure", "forbidden_present", "expiring"})
@@ -35,7 +34,7 @@ def render(report: Report) -> str:
         "invocations": [
             {
                 "executionSuccessful": report.verdict not in {"error", "incomplete"},
-                "endTimeUtc": report.generated_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "endTimeUtc": iso(report.generated_at),
                 "toolExecutionNotifications": list(_notifications(report)),
             }
         ],

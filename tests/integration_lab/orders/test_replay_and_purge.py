@@ -107,3 +107,17 @@ def test_a_purge_without_a_retention_is_refused(world: AmazonWorld) -> None:
         world.import_orders(mode="purge")
     with pytest.raises(BadInputError, match="retention_days"):
         world.import_orders(mode="purge", retention_days=0)
+
+
+@pytest.mark.parametrize("mode", ["purge", "replay"])
+def test_a_database_that_was_never_imported_into_is_no_obstacle(world: AmazonWorld, mode: str) -> None:
+    world.own_tables()
+    world.import_orders()
+    world.query("DROP TABLE order_import_errors, amazon_backfill_runs, amazon_quota")
+    grant_delete(world, grant=True)
+    try:
+        outcome = world.import_orders(mode=mode, retention_days=1)
+    finally:
+        grant_delete(world, grant=False)
+    assert [item.status for item in outcome.remaining or outcome.items] == ["in_sync"]
+    assert world.query("SELECT count(*) FROM orders") == [(0 if mode == "purge" else fixture.ORDER_COUNT,)]
