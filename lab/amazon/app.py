@@ -43,7 +43,9 @@ async def _failed(_request: Request, _error: Exception) -> Response:
 
 def public(world: World) -> Starlette:
     """LWA, Seller Central and the APIs."""
-    routes = [
+    # The first that matches answers, and no other path is asked for as often as this one.
+    routes = [Route("/auth/o2/token", token_endpoint(world), methods=["POST"])]
+    routes += [
         Route(path, endpoint(world, operation, handler), methods=["GET"]) for operation, path, handler in OPERATIONS
     ]
     routes += [
@@ -51,7 +53,6 @@ def public(world: World) -> Starlette:
         for operation, method, path, handler in REPORT_OPERATIONS
     ]
     routes.append(Route(f"{reports_2021.DOCUMENTS}/{{documentId}}", download(world), methods=["GET"]))
-    routes.append(Route("/auth/o2/token", token_endpoint(world), methods=["POST"]))
     routes += consent.routes(world)
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
     routes.append(Route("/{path:path}", unknown_path(world), methods=every_method))

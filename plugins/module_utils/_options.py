@@ -121,6 +121,18 @@ AMAZON: Mapping[str, Mapping[str, Any]] = {
     "amazon_timeout": {"type": "float", "default": 30.0},
 }
 
+# Where the two documents are, for the modules that read them.
+DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "vault_mount": {"type": "str", "default": "secret"},
+    "app_path": {"type": "str", "default": "keybuzz/amazon_spapi/app"},
+    "tenant_path": {"type": "str", "default": "keybuzz/tenants/{tenant}/amazon_spapi"},
+    "app_document_keys": {"type": "dict", "default": {}, "no_log": False},
+    "tenant_document_keys": {"type": "dict", "default": {}, "no_log": False},
+}
+
+PLANNED: Mapping[str, Mapping[str, Any]] = {"planned": {"type": "list", "elements": "dict"}}
+"""What a call may write; for every module that repairs."""
+
 
 _SSLMODES = {
     "verify-ca": "a server with any name is taken if the authority has signed its certificate",

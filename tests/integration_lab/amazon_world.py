@@ -70,10 +70,10 @@ class AmazonWorld:
 
     def import_params(self, role: str = "repair", **given: Any) -> dict[str, Any]:
         """All options of an import of the report's window."""
-        from ansible_collections.keybuzz.amazon.plugins.modules.amazon_orders_backfill import ARGUMENT_SPEC
+        from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_orders_backfill import OPTIONS
 
         options = {"until": UNTIL, "manage_schema": True, "progress_interval": 0.2, **given}
-        return filled(ARGUMENT_SPEC, self.params(role, **options))
+        return filled(OPTIONS, self.params(role, **options))
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Rows of a statement as the database's administrator."""

@@ -22,15 +22,6 @@ APP_SECRETS = ("client_secret",)
 TENANT_SECRETS = ("refresh_token",)
 APP_ITEM = "amazon_app/document"
 
-# The options of both modules that read the documents.
-DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
-    "vault_mount": {"type": "str", "default": "secret"},
-    "app_path": {"type": "str", "default": "keybuzz/amazon_spapi/app"},
-    "tenant_path": {"type": "str", "default": "keybuzz/tenants/{tenant}/amazon_spapi"},
-    "app_document_keys": {"type": "dict", "default": {}, "no_log": False},
-    "tenant_document_keys": {"type": "dict", "default": {}, "no_log": False},
-}
-
 
 @dataclass(frozen=True)
 class Place:

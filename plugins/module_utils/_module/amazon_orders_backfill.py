@@ -9,45 +9,31 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, applied
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, BlockedError, KeybuzzError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
-    orders_purge,
-    orders_replay,
-    orders_run,
-    orders_seller,
-    orders_window,
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_prediction, orders_stream
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look import (
     Call,
     Protect,
-    manage_own_tables,
     store_of,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_seller import Seller
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_window import CHECK
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import (
+    FEW,
     TenantsFailedError,
     could_not_check,
     names_of,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import sources
-from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection, lock
-from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint import REPLAY
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.sessions import Sessions
 
-PURGE = "purge"
 MOST_SESSIONS = 8
 """Connections that many tenants share; between two pages none of them needs one."""
 
@@ -60,8 +46,9 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     :raises TenantsFailedError: outside check mode, when several were asked for and some failed.
     """
     names = names_of(params)
-    until = orders_window.check_wanted(params["days"], params.get("until"), datetime.now(UTC))
-    _check_options(params)
+    until = orders_stream.check_options(params)
+    if check_mode and len(names) > FEW and params["mode"] in orders_stream.MODES:
+        return _of_all(dict(orders_stream.looks(params, protect, names)), check_mode=True)
     where = connection.address(params)
     purpose = f"keybuzz.amazon orders {names[0]}" if len(names) == 1 else "keybuzz.amazon orders"
     sessions = Sessions(
@@ -79,116 +66,29 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
             holder=holder,
             check_mode=check_mode,
         )
-        work = _Work(call, names)
-        if len(names) == 1:
-            return work.one(names[0])
-        return _together(work, names, check_mode=check_mode)
-
-
-def _check_options(params: Mapping[str, Any]) -> None:
-    if not 1 <= params["page_size"] <= sources.LARGEST_PAGE:
-        raise BadInputError(
-            "reading option",
-            "page_size",
-            f"{params['page_size']} is not between 1 and {sources.LARGEST_PAGE}",
-            "Leave it at 100: each page costs one call of Amazon's usage plan.",
+        one = (
+            orders_prediction.predicted if check_mode and call.mode in orders_stream.MODES else _worked_on(call, names)
         )
-    expected = params.get("expected_orders")
-    if expected is not None and expected < 1:
-        raise BadInputError("reading option", "expected_orders", f"{expected} is less than 1", "Leave the option out.")
+        calls = {name: replace(call, params={**call.params, "tenant": name}) for name in names}
+        return one(calls[names[0]]) if len(names) == 1 else _together(one, calls, check_mode=check_mode)
 
 
-@dataclass
-class _Work:
-    """What all tenants of a call share."""
+def _worked_on(call: Call, names: tuple[str, ...]) -> Callable[[Call], Outcome]:
+    """Imported here, because a look needs none of it and Ansible compiles it anew in every run."""
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_work import Work
 
-    call: Call
-    names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        self._guard = threading.Lock()
-        self._sellers: dict[str, Seller | BlockedError] | None = None
-
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return orders_seller.trusted(self.call.params)
-
-    def context(self) -> ssl.SSLContext:
-        """One TLS context for all."""
-        with self._guard:
-            return self._context
-
-    def seller(self, name: str) -> Seller:
-        """The tenant's credentials; all of them are read with the first. :raises KeybuzzError: his cannot be used."""
-        with self._guard:
-            if self._sellers is None:
-                self._sellers = orders_seller.sellers(self.call.params, self.call.protect, self.names)
-        found = self._sellers[name]
-        if isinstance(found, BlockedError):
-            raise found
-        return found
-
-    def one(self, name: str) -> Outcome:
-        """One tenant, looked at or, with its lock held and the import's own tables there, worked on."""
-        call = replace(self.call, params={**self.call.params, "tenant": name})
-        if call.check_mode:
-            return _predicted(call)
-        done = _already_done(call)
-        if done is not None:
-            return done
-        call = self._locked(call)
-        if call.params["manage_schema"]:
-            manage_own_tables(call)
-        if call.mode == PURGE:
-            return orders_purge.apply(call)
-        step: Callable[..., Outcome] = orders_replay.apply if call.mode == REPLAY else orders_run.apply
-        return step(call, lambda: self.seller(name), self.context)
-
-    def _locked(self, call: Call) -> Call:
-        """Take the tenant's lock in the way that works here; the call says which it is."""
-        kind = call.params["lock"]
-        with (
-            call.sessions.borrowed() as database,
-            connection.transaction(database, "taking the import's lock in", call.where) as cursor,
-        ):
-            if kind != "heartbeat" and lock.pooled(database, cursor):
-                if kind == "session":
-                    raise BadInputError(
-                        "reading option",
-                        "lock",
-                        "a pooler stands before PostgreSQL, and behind it the lock of a session holds nobody off",
-                        "Set lock: heartbeat or auto, or connect to PostgreSQL itself.",
-                    )
-                kind = "heartbeat"
-            elif kind != "heartbeat":
-                kind = "session"
-                lock.hold(cursor, call.tenant, call.where)
-            own = (*call.own, database.info.backend_pid)
-        return replace(call, params={**call.params, "lock": kind}, own=own)
+    return Work(call, names).one
 
 
-def _predicted(call: Call) -> Outcome:
-    if call.mode == PURGE:
-        return orders_purge.predicted(call)
-    return orders_replay.predicted(call) if call.mode == REPLAY else orders_run.predicted(call)
-
-
-def _already_done(call: Call) -> Outcome | None:
-    """The outcome of a run that has nothing to do: it takes no lock and asks nobody."""
-    if call.mode in {PURGE, REPLAY}:
-        return None
-    return orders_run.complete_already(call)
-
-
-def _together(work: _Work, names: tuple[str, ...], *, check_mode: bool) -> Outcome:
+def _together(one: Callable[[Call], Outcome], calls: Mapping[str, Call], *, check_mode: bool) -> Outcome:
     """All of them side by side, one thread each: nearly all of the time is spent waiting for tokens.
 
     :raises TenantsFailedError: outside check mode, if some failed.
     """
 
-    def one(name: str) -> tuple[Outcome, KeybuzzError | None]:
+    def each(name: str) -> tuple[Outcome, KeybuzzError | None]:
         try:
-            return work.one(name), None
+            return one(calls[name]), None
         except KeybuzzError as error:
             facts = {"error": str(error)}
             found = getattr(error, "outcome", None)
@@ -196,20 +96,25 @@ def _together(work: _Work, names: tuple[str, ...], *, check_mode: bool) -> Outco
                 return replace(found, facts={**found.facts, **facts}), error
             return Outcome((could_not_check(CHECK, name, error),), changed=False, facts=facts), error
 
-    with ThreadPoolExecutor(min(len(names), work.call.params["parallel"])) as pool:
-        done = dict(zip(names, pool.map(one, names), strict=True))
-    outcomes = {name: outcome for name, (outcome, _error) in done.items()}
-    together = Outcome(
+    parallel = next(iter(calls.values())).params["parallel"]
+    with ThreadPoolExecutor(min(len(calls), parallel)) as pool:
+        done = dict(zip(calls, pool.map(each, calls), strict=True))
+    together = _of_all({name: outcome for name, (outcome, _error) in done.items()}, check_mode=check_mode)
+    failed = {name: error for name, (_outcome, error) in done.items() if error is not None}
+    if failed and not check_mode:
+        raise TenantsFailedError(failed, together)
+    return together
+
+
+def _of_all(outcomes: Mapping[str, Outcome], *, check_mode: bool) -> Outcome:
+    """One result of all tenants."""
+    return Outcome(
         tuple(item for outcome in outcomes.values() for item in outcome.items),
         changed=any(outcome.changed for outcome in outcomes.values()),
         remaining=None if check_mode else tuple(item for outcome in outcomes.values() for item in _left(outcome)),
         facts=_facts(outcomes),
         warnings=tuple(f"{name}: {text}" for name, outcome in outcomes.items() for text in outcome.warnings),
     )
-    failed = {name: error for name, (_outcome, error) in done.items() if error is not None}
-    if failed and not check_mode:
-        raise TenantsFailedError(failed, together)
-    return together
 
 
 def _facts(outcomes: Mapping[str, Outcome]) -> dict[str, object]:

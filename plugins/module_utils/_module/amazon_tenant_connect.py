@@ -10,43 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, applied, pending
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
-    BadInputError,
-    KeybuzzError,
-    UnreachableError,
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_documents as documents
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
-    document_keys,
-    tenant_connect,
-    tenant_disconnect,
-    tenant_keys,
-)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import tenant_rows, tenants_stream
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.patience import Patience
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call, Servers
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_connect import Done
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import (
+    FEW,
     TenantsFailedError,
     could_not_check,
     names_of,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_plan import CHECK
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenants_stream import one
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import LwaClient
-from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection, schema, tables, tenants
+from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
-if TYPE_CHECKING:
-    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
-
 Protect = Callable[[Iterable[str | None]], None]
-PATIENCE = 3
-"""Tenants in a row for which a server does not answer, before it is not asked for any more."""
-STATE_LIFETIMES = (600, 86400)
-OF_ONE_SELLER = ("refresh_token", "refresh_token_file", "authorization_code", "oauth_state", "seller_id")
 
 
 def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
@@ -57,98 +44,45 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     :raises TenantsFailedError: outside check mode, when several were asked for and some failed.
     """
     names = names_of(params)
-    _check_options(params, names, check_mode=check_mode)
+    tenants_stream.check_options(params, len(names), check_mode=check_mode)
     places = {name: documents.place({**params, "tenant": name}) for name in names}
-    privileges = ("SELECT",) if check_mode else ("SELECT", "UPDATE", *(("INSERT",) if params["create_row"] else ()))
-    table = tables.tenants_table(params["tenants_table"], params.get("tenant_columns"), privileges)
+    depth = str(params.get("depth") or "values")
+    if check_mode and len(names) > 1:
+        return _of_many(dict(tenants_stream.looks(params, protect, names)), depth)
+    table = tenant_rows.table_of(params, check_mode=check_mode)
     purpose = f"keybuzz.amazon tenant {names[0]}" if len(names) == 1 else "keybuzz.amazon tenants"
+    doing = "reading the tenant's row in" if len(names) == 1 else tenants_stream.READING
     with closing(connection.connect(params, protect, purpose)) as database:
         where = connection.address(params)
-        rows, unknown, denied = _rows(database, table, params, names, where)
-        if len(names) == 1 and unknown:
-            raise unknown[names[0]]
+        with connection.transaction(database, doing, where) as cursor:
+            denied = tenant_rows.denied(cursor, table, params["pg_user"], where)
+            rows = tenant_rows.read(cursor, table, params, names, where)
+        if len(names) == 1 and rows.unknown:
+            raise rows.unknown[names[0]]
         lwa = LwaClient(
             params["amazon_lwa_url"], ca_cert=params.get("amazon_ca_cert"), timeout=params["amazon_timeout"]
         )
         with closing(vault.connect(params, protect)) as client:
             servers = Servers(protect, table, database, client, lwa, where, denied, check_mode)
-            if _needs_app(params):
+            if tenants_stream.needs_app(params):
                 servers.app = documents.read_app(client, places[names[0]], protect)
-            calls = [Call({**params, "tenant": name}, servers, places[name], rows.get(name)) for name in names]
-            done = _each(calls, unknown) if len(calls) > 1 else {names[0]: _one(calls[0])}
-            return _together(client, done, str(params.get("depth") or "values"), check_mode=check_mode)
-
-
-def _check_options(params: Mapping[str, Any], names: tuple[str, ...], *, check_mode: bool) -> None:
-    document_keys.require_check_mode(params.get("depth"), check_mode=check_mode)
-    if not STATE_LIFETIMES[0] <= params["oauth_state_lifetime"] <= STATE_LIFETIMES[1]:
-        raise BadInputError(
-            "reading option",
-            "oauth_state_lifetime",
-            f"{params['oauth_state_lifetime']} is not between {STATE_LIFETIMES[0]} and {STATE_LIFETIMES[1]} seconds",
-            "A seller needs some minutes; a state that lives longer than a day invites misuse.",
-        )
-    of_one = [name for name in OF_ONE_SELLER if params.get(name)] if len(names) > 1 else []
-    if of_one:
-        raise BadInputError(
-            "reading option",
-            ", ".join(of_one),
-            f"it belongs to one seller, and {len(names)} tenants are named",
-            "Give it with tenant, for one of them. It may come from a variable of the environment (AMAZON_…).",
-        )
-
-
-def _rows(
-    database: connection.Connection, table: Table, params: Mapping[str, Any], names: tuple[str, ...], where: str
-) -> tuple[dict[str, dict[str, Any]], dict[str, BadInputError], dict[str, str]]:
-    """The rows, what is wrong with the tenants that should have one, and what may not be done to the table.
-
-    :raises SchemaError: the table has not what is needed.
-    """
-    doing = "reading the tenant's row in" if len(names) == 1 else "reading the tenants' rows in"
-    with connection.transaction(database, doing, where) as cursor:
-        found = schema.inspect(cursor, (table,))
-        schema.require(zip((table,), found, strict=True), params["pg_user"], where)
-        rows = tenants.read_all(cursor, table, names)
-        wanted = params["state"] == "absent" or not params["create_row"]
-        unknown = {name: tenants.unknown(cursor, table, name, where) for name in names if wanted and name not in rows}
-    needs = {"update": "UPDATE", "create": "INSERT"}
-    denied = {
-        action: f"{privilege.lower()} table {table.name}"
-        for action, privilege in needs.items()
-        if privilege not in found[0].privileges
-    }
-    return rows, unknown, denied
-
-
-def _needs_app(params: Mapping[str, Any]) -> bool:
-    """With depth keys no secret is read, and a tenant is disconnected without asking Amazon."""
-    return params["state"] == "present" and params.get("depth") != "keys"
+            calls = [Call({**params, "tenant": name}, servers, places[name], rows.found.get(name)) for name in names]
+            done = _each(calls, rows.unknown) if len(calls) > 1 else {names[0]: one(calls[0])}
+            return _together(client, done, depth, check_mode=check_mode)
 
 
 def _each(calls: Sequence[Call], unknown: Mapping[str, KeybuzzError]) -> dict[str, Done]:
     """One after the other. A server that has answered to none of the last few is not waited for by all the rest."""
     done: dict[str, Done] = {}
-    silences: list[UnreachableError] = []
+    patience = Patience()
     for call in calls:
         try:
             if call.tenant in unknown:
                 raise unknown[call.tenant]
-            if len(silences) >= PATIENCE:
-                raise silences[-1]
-            done[call.tenant] = _one(call)
-            silences.clear()
+            done[call.tenant] = patience.asked(lambda call=call: one(call))  # type: ignore[misc]
         except KeybuzzError as error:
-            if isinstance(error, UnreachableError):
-                silences.append(error)
             done[call.tenant] = _failed(call, error)
     return done
-
-
-def _one(call: Call) -> Done:
-    if call.params["state"] == "absent":
-        return tenant_disconnect.disconnect(call)
-    return tenant_keys.look(call) if call.params.get("depth") == "keys" else tenant_connect.connect(call)
 
 
 def _failed(call: Call, error: KeybuzzError) -> Done:
@@ -190,6 +124,42 @@ def _together(client: VaultClient, done: Mapping[str, Done], depth: str, *, chec
     if failed and not check_mode:
         raise TenantsFailedError(failed, together)
     return together
+
+
+def _of_many(outcomes: Mapping[str, Outcome], depth: str) -> Outcome:
+    """One result of what check mode has seen of several tenants; otherwise as :func:`_together`."""
+    items = tuple(item for outcome in outcomes.values() for item in outcome.items)
+    allowed = {
+        outcome.facts.get("repair_allowed")
+        for outcome in outcomes.values()
+        if pending(outcome.items) or outcome.facts.get("missing_permissions")
+    }
+    missing = tuple(dict.fromkeys(right for outcome in outcomes.values() for right in _missing(outcome)))
+    unasked = rights.warnings(None)
+    return Outcome(
+        items,
+        changed=any(outcome.changed for outcome in outcomes.values()),
+        facts={
+            "tenants": {name: dict(outcome.facts) for name, outcome in outcomes.items()},
+            "depth": depth,
+            "repair_allowed": False if False in allowed else True if allowed == {True} else None,
+            "missing_permissions": list(missing),
+        },
+        warnings=(
+            *(
+                text if text in unasked else f"{name}: {text}"
+                for name, outcome in outcomes.items()
+                for text in outcome.warnings
+            ),
+            *rights.warnings(missing[:FEW]),
+            *((f"{len(missing) - FEW} more rights are missing, see missing_permissions.",) if missing[FEW:] else ()),
+        ),
+    )
+
+
+def _missing(outcome: Outcome) -> Sequence[str]:
+    found: Any = outcome.facts.get("missing_permissions")
+    return found or ()
 
 
 def _left(outcome: Outcome) -> tuple[Item, ...]:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Protect = Callable[[Iterable[str | None]], None]
 SAMPLE = 5
 """Newest orders that a result shows."""
+LOOKING = "looking at the imported orders in"
 
 
 @dataclass(frozen=True)
@@ -132,23 +133,27 @@ def store_of(params: Mapping[str, Any], *, check_mode: bool) -> Store:
     )
 
 
-def look(call: Call) -> Seen:
-    """Everything the decision rests on, in one transaction that writes nothing.
+def look(call: Call, now: datetime | None = None) -> Seen:
+    """Everything the decision rests on, in one transaction that writes nothing. Of many: :mod:`orders_batch`.
 
     :raises SchemaError: tables, columns, keys or privileges are missing.
     :raises KeybuzzError: the tenant has no row, or its marketplace is not known.
     """
-    store, now = call.store, datetime.now(UTC)
-    with call.sessions.transaction("looking at the imported orders in") as cursor:
-        found = dict(zip((table.option for table in store.all()), schema.inspect(cursor, store.all()), strict=True))
-        targets = _check_tables(call, found)
-        wanted, row = wanted_of(call, cursor)
+    store, now = call.store, now or datetime.now(UTC)
+    with call.sessions.transaction(LOOKING) as cursor:
+        found, targets = inspected(cursor, call)
+        row = tenants.read(cursor, store.tenants, call.tenant)
+        wanted = wanted_of(call, row, () if row else tenants.some(cursor, store.tenants))
         runs = found["runs_table"]
         known = (
             checkpoint.runs(cursor, store.runs, call.tenant, wanted.marketplace_id, runs.types) if runs.exists else ()
         )
-        decision = _decided(cursor, wanted, known, targets, now)
-        window = _window(wanted, decision.window)
+        stored: dict[str, tuple[int, int]] = {}
+        for run in rested_on(wanted, known, now):
+            counted = summary.summary(cursor, targets.orders, targets.items, window_of(wanted, (run.after, run.before)))
+            stored[run.id] = (counted.orders, counted.items)
+        decision = decided(wanted, known, stored, now)
+        window = window_of(wanted, decision.window)
         looking = call.check_mode and decision.kind != "complete"
         accounted = schema.complete(store.quota, found["quota_table"])
         return Seen(
@@ -159,20 +164,33 @@ def look(call: Call) -> Seen:
             importer=_importer(cursor, call, runs) if looking else None,
             targets=targets,
             runs=known,
-            denied=_denied(cursor, call, found) if looking else (),
-            plan=plan_of(call, wanted, decision, known, _believed(cursor, call, row) if accounted else {})
+            denied=lacking(cursor, call, found) if looking else (),
+            plan=plan_of(call, wanted, decision, known, _believed(cursor, call, row or {}) if accounted else {})
             if looking and decision.kind != "refused"
             else None,
         )
 
 
-def wanted_of(call: Call, cursor: Cursor) -> tuple[Wanted, Mapping[str, Any]]:
-    """What the options and the tenant's row ask for, and that row. :raises BadInputError: there is no such tenant."""
-    params, store = call.params, call.store
-    row = tenants.read(cursor, store.tenants, call.tenant)
+def inspected(cursor: Cursor, call: Call) -> tuple[Mapping[str, schema.Found], Targets]:
+    """What the catalogue says of the tables, by the option that names each, and those that rows are counted in.
+
+    :raises SchemaError: they have not what is needed.
+    """
+    tables_of_all = call.store.all()
+    found = dict(zip((table.option for table in tables_of_all), schema.inspect(cursor, tables_of_all), strict=True))
+    return found, _check_tables(call, found)
+
+
+def wanted_of(call: Call, row: Mapping[str, Any] | None, others: Sequence[str] = ()) -> Wanted:
+    """What the options and the tenant's row ask for.
+
+    :param others: tenants that have a row, for the message.
+    :raises KeybuzzError: there is no such tenant, or its marketplace is not known.
+    """
+    params = call.params
     if row is None:
-        raise tenants.unknown(cursor, store.tenants, call.tenant, call.where)
-    wanted = Wanted(
+        raise tenants.unknown(call.store.tenants, call.tenant, call.where, others)
+    return Wanted(
         tenant=call.tenant,
         marketplace_id=_marketplace(params, row),
         days=params["days"],
@@ -184,21 +202,24 @@ def wanted_of(call: Call, cursor: Cursor) -> tuple[Wanted, Mapping[str, Any]]:
         overlap=params["overlap"],
         max_lag=params["max_lag"],
     )
-    return wanted, row
 
 
-def _decided(
-    cursor: Cursor, wanted: Wanted, known: tuple[checkpoint.Run, ...], targets: Targets, now: datetime
+def rested_on(wanted: Wanted, known: Sequence[checkpoint.Run], now: datetime) -> tuple[checkpoint.Run, ...]:
+    """The runs of whose windows the rows have to be counted before it can be decided."""
+    if wanted.mode in {checkpoint.CATCH_UP, checkpoint.RECONCILE}:
+        return ()
+    running = (run for run in known if run.mode == checkpoint.BACKFILL and run.status == checkpoint.RUNNING)
+    return tuple(filter(None, (completed(wanted, known, now), next(running, None))))
+
+
+def decided(
+    wanted: Wanted, known: tuple[checkpoint.Run, ...], stored: Mapping[str, tuple[int, int]], now: datetime
 ) -> Decision:
+    """What follows. :param stored: orders and lines in the window of each run of :func:`rested_on`."""
     if wanted.mode == checkpoint.CATCH_UP:
         return orders_follow.decide_catch_up(wanted, known, now)
     if wanted.mode == checkpoint.RECONCILE:
         return orders_follow.decide_reconcile(wanted, known, now)
-    stored: dict[str, tuple[int, int]] = {}
-    running = (run for run in known if run.mode == checkpoint.BACKFILL and run.status == checkpoint.RUNNING)
-    for run in filter(None, (completed(wanted, known, now), next(running, None))):
-        counted = summary.summary(cursor, targets.orders, targets.items, _window(wanted, (run.after, run.before)))
-        stored[run.id] = (counted.orders, counted.items)
     return decide(wanted, known, stored, now)
 
 
@@ -262,12 +283,14 @@ def _importer(cursor: Cursor, call: Call, runs: schema.Found) -> str | None:
     return importer
 
 
-def _denied(cursor: Cursor, call: Call, found: Mapping[str, schema.Found]) -> tuple[str, ...]:
+def lacking(cursor: Cursor, call: Call, found: Mapping[str, schema.Found]) -> tuple[str, ...]:
+    """Rights in the database that an import needs and the caller has not."""
     written = [(table, found[table.option]) for table in call.store.all() if table is not call.store.tenants]
     return schema.denied(cursor, written, tables.WRITE, creates=call.params["manage_schema"])
 
 
-def _window(wanted: Wanted, window: tuple[datetime, datetime]) -> summary.Window:
+def window_of(wanted: Wanted, window: tuple[datetime, datetime]) -> summary.Window:
+    """A window of the tenant's orders in the marketplace that is wanted."""
     return summary.Window(wanted.tenant, wanted.marketplace_id, *window)
 
 

@@ -16,6 +16,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item,
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look import Call, Seen, look
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_window import CHECK
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import iso
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import (
     checkpoint,
@@ -64,6 +65,7 @@ def apply(call: Call) -> Outcome:
     item = _item(call, cutoff, count)
     if not count:
         return Outcome((item,), changed=False, facts=_facts(call, seen, cutoff, 0, 0))
+    refuse_unplanned((item,), call.params.get("planned"))
     denied = _denied(call, seen)
     if denied:
         raise schema.SchemaError(

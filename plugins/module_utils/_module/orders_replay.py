@@ -22,6 +22,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_page
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_progress import Progress
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_seller import Seller, asking, partner_of
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_window import CHECK
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.answers import NotFound
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.model import Order, Rejected
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.source_search import read_order
@@ -49,6 +50,7 @@ def apply(call: Call, seller: Callable[[], Seller], context: Callable[[], ssl.SS
     item = _item(call, seen, len(waiting), nameless)
     if not waiting:
         return Outcome((item,), changed=False)
+    refuse_unplanned((item,), call.params.get("planned"))
     run = _begun(call, seen)
     who = seller()
     loaded, gone = Counters(), 0

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One tenant of the modes that read a window: look, decide, and outside check mode import what is missing."""
+"""One tenant of the modes that read a window: import what is missing."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look
     look,
     plan_of,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_prediction import planned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_progress import Progress
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_seller import (
     Seller,
@@ -42,6 +43,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sell
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_sources import AUTO, SOURCES
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import could_not_check
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import source_v0
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidGrant
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import Page, Task
@@ -50,34 +52,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._store.checkpoint i
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def planned(call: Call, seen: Seen) -> Item:
-    """The one item of this tenant and mode."""
-    make = orders_window.plan if call.mode == BACKFILL else orders_follow.plan_follow
-    return make(seen.wanted, seen.decision, call.store.orders.name, call.where, seen.importer)
-
-
-def predicted(call: Call) -> Outcome:
-    """What check mode answers: the item, the plan, and whether the database would let this caller carry it out."""
-    seen = look(call)
-    item = planned(call, seen)
-    pending = item.action != "none"
-    facts = orders_facts.of_window(seen) | {
-        "repair_allowed": not seen.denied if pending else None,
-        "missing_permissions": list(seen.denied) if pending else [],
-        "plan": seen.plan.facts() if seen.plan and pending else None,
-    }
-    warnings = tuple(f"The repair would be denied: {missing}." for missing in seen.denied) if pending else ()
-    return Outcome((item,), changed=pending, facts=facts, warnings=warnings)
-
-
-def complete_already(call: Call) -> Outcome | None:
-    """The outcome of a call that has nothing to do; ``None`` when there is something."""
-    seen = look(call)
-    if seen.decision.kind != "complete":
-        return None
-    return Outcome((planned(call, seen),), changed=False, facts=orders_facts.of_window(seen))
 
 
 def apply(call: Call, seller: Callable[[], Seller], context: Callable[[], ssl.SSLContext]) -> Outcome:
@@ -94,6 +68,7 @@ def apply(call: Call, seller: Callable[[], Seller], context: Callable[[], ssl.SS
     if seen.decision.kind == "refused":
         kind = BadInputError if call.mode == BACKFILL else BlockedError
         raise kind("importing", item.address, seen.decision.why.rstrip("."), item.hint)
+    refuse_unplanned((item,), call.params.get("planned"))
     return _Work(call, seen, item, seller(), context()).done()
 
 

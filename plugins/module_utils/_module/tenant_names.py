@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import could_not_look
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
+
+FEW = 20
+"""Tenants of one call whose results are told in full, and of which each is warned of by itself."""
 
 
 class TenantsFailedError(KeybuzzError):
@@ -49,4 +53,12 @@ def could_not_check(check: str, tenant: str, error: KeybuzzError) -> Item:
         status,
         reason=f"While {error.doing} {error.address}: {error.answered}.",
         hint=error.remedy,
+    )
+
+
+def not_looked_at(check: str, tenant: str, error: KeybuzzError, **facts: object) -> Outcome:
+    """The outcome of such a tenant in check mode: that item, and the rights whose lack is the cause."""
+    lacking = could_not_look(check, error).facts
+    return Outcome(
+        (could_not_check(check, tenant, error),), changed=False, facts={**facts, "error": str(error), **lacking}
     )

@@ -7,7 +7,8 @@
 """Login with Amazon: the three grants, and one exception for each thing that can be wrong with them.
 
 Written on the standard library, not on the Selling Partner library: that one sends these requests with a fixed
-timeout, falls back to credentials of the environment, and dies on an answer that is not JSON.
+timeout, falls back to credentials of the environment, and dies on an answer that is not JSON. The proxies are those of
+the environment, as the standard library reads them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ import json
 import random
 import ssl
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -30,6 +29,12 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kept_connections import (
+    KeptConnections,
+    Request,
+    Way,
+    environment_proxy,
+)
 
 TRIES = 3
 """Tries of one grant when LWA is out of order. Its rate limit is not published, so the bound is small."""
@@ -38,6 +43,11 @@ LONGEST_ANSWER = 64 * 1024
 """Tokens have at most 2048 bytes (Amazon: Selling Partner API developer guide); more is not an answer of LWA."""
 NOTIFICATIONS_SCOPE = "sellingpartnerapi::notifications"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HEADERS: Mapping[str, str] = {
+    "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+    "Accept": "application/json",
+    "User-Agent": "keybuzz.amazon (Language=Python)",
+}
 
 
 class InvalidClient(KeybuzzError):
@@ -82,19 +92,14 @@ class AccessToken:
     refresh_token: str | None = field(default=None, repr=False)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the credentials to an address nobody configured."""
-
-    def redirect_request(self, *args: object, **kwargs: object) -> None:
-        return None
-
-
 class LwaClient:
     """The token endpoint of Login with Amazon.
 
     :param url: the endpoint, ``https`` only.
     :param ca_cert: PEM file with the CA to trust instead of the system's; ``None`` for the system's.
     :param timeout: seconds without progress on the connection after which a try ends.
+    :param kept: connections that are kept for the next grants, for as many threads; :meth:`close` ends them. A code is
+        never sent over one of them: whether it arrived could not be told when the other side has closed it.
     """
 
     def __init__(
@@ -103,26 +108,18 @@ class LwaClient:
         *,
         ca_cert: str | None = None,
         timeout: float = 30.0,
+        kept: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
-            raise BadInputError(
-                "reading option",
-                "amazon_lwa_url",
-                "it is not an https address",
-                "Give an address like https://api.amazon.com/auth/o2/token; credentials are never sent without TLS.",
-            )
         self.url = url
         self._timeout = timeout
         self._sleep = sleep
-        handlers: list[urllib.request.BaseHandler] = [
-            urllib.request.HTTPSHandler(context=tls_context(ca_cert)),
-            _NoRedirect(),
-        ]
-        if parts.hostname in LOOPBACK:
-            handlers.append(urllib.request.ProxyHandler({}))
-        self._opener = urllib.request.build_opener(*handlers)
+        way, self._path = _way(url, ca_cert)
+        self._connections = KeptConnections(way, timeout=timeout, most=kept)
+
+    def close(self) -> None:
+        """End the connections that are kept."""
+        self._connections.close()
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> AccessToken:
         """Exchange a seller's refresh token for an access token. Proves application and seller at once."""
@@ -187,32 +184,19 @@ class LwaClient:
         raise AssertionError("a grant is tried at least once")
 
     def _post(self, form: Mapping[str, str]) -> AccessToken:
-        request = urllib.request.Request(  # noqa: S310 - https only, see __init__
-            self.url,
-            data=urllib.parse.urlencode(form).encode(),
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
-                "Accept": "application/json",
-                "User-Agent": "keybuzz.amazon (Language=Python)",
-            },
-            method="POST",
-        )
         doing = f"asking for a token ({form['grant_type']}) at"
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                status, body = response.status, response.read(LONGEST_ANSWER)
-        except urllib.error.HTTPError as error:
-            # The body of a refusal can be cut off too; its status alone still says something.
-            try:
-                status, body = error.code, error.read(LONGEST_ANSWER)
-            except (OSError, HTTPException):
-                status, body = error.code, b""
+            body = urllib.parse.urlencode(form).encode()
+            request = Request("POST", self._path, HEADERS, body, longest=LONGEST_ANSWER, once="code" in form)
+            received = self._connections.send(request)
         except (OSError, HTTPException) as error:
             raise self._no_answer(doing, error) from None
-        return self._read(doing, form["grant_type"], status, body)
+        # The body of a refusal can be cut off too; its status alone still says something.
+        if received.broken is not None and 200 <= received.status < 300:
+            raise self._no_answer(doing, received.broken)
+        return self._read(doing, form["grant_type"], received.status, received.body)
 
-    def _no_answer(self, doing: str, error: Exception) -> LwaUnavailable:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    def _no_answer(self, doing: str, cause: Exception) -> LwaUnavailable:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return LwaNotTrusted(
                 doing,
@@ -309,6 +293,25 @@ _MEANING: Mapping[str, tuple[type[KeybuzzError], str]] = {
         "The client id and secret were accepted, but this scope is not for the application.",
     ),
 }
+
+
+def _way(url: str, ca_cert: str | None) -> tuple[Way, str]:
+    """How the endpoint is reached, and its path. :raises BadInputError: it is no address that may get a secret."""
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port = parts.port or 443
+    except ValueError:
+        port = 0
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password or not port:
+        raise BadInputError(
+            "reading option",
+            "amazon_lwa_url",
+            "it is not an https address",
+            "Give an address like https://api.amazon.com/auth/o2/token; credentials are never sent without TLS.",
+        )
+    path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    proxy = None if parts.hostname in LOOPBACK else environment_proxy(parts.netloc)
+    return Way(parts.hostname, port, tls_context(ca_cert), proxy), path
 
 
 def tls_context(ca_cert: str | None) -> ssl.SSLContext:

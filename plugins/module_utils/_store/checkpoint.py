@@ -47,6 +47,13 @@ _COLUMNS: Mapping[str, str] = {
 }
 _ANSWER = ", ".join(quote(name) for name in _COLUMNS)
 BACKFILL, CATCH_UP, RECONCILE, REPLAY = "backfill", "catch_up", "reconcile", "replay"
+NEWEST = 200
+"""Runs of a tenant that are looked at, at most."""
+_SHORT: Mapping[str, str] = {
+    "counters": "\"counters\" - 'said'",
+    "state": f"CASE WHEN \"status\" = '{RUNNING}' THEN \"state\" ELSE '{{}}' END",
+}
+_ANSWER_OF_MANY = ", ".join(_SHORT.get(name, quote(name)) for name in _COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -92,16 +99,49 @@ def runs(
 
     :param present: the columns the table has, where it may have been made by an earlier release.
     """
-    columns = ", ".join(
-        quote(name) if present is None or name in present or not default else f"{default} AS {quote(name)}"
-        for name, default in _COLUMNS.items()
-    )
     cursor.execute(
-        f'SELECT {columns} FROM {table.quoted} WHERE "tenantId" = %s AND "marketplaceId" = %s'  # noqa: S608
-        f' AND "status" IN (\'{RUNNING}\', \'{COMPLETED}\') ORDER BY "startedAt" DESC, "runId" LIMIT 200',
+        f'SELECT {_columns(present)} FROM {table.quoted} WHERE "tenantId" = %s AND "marketplaceId" = %s'  # noqa: S608
+        f' AND "status" IN (\'{RUNNING}\', \'{COMPLETED}\') ORDER BY "startedAt" DESC, "runId" LIMIT {NEWEST}',
         (tenant, marketplace_id),
     )
     return tuple(_run(row) for row in cursor.fetchall())
+
+
+def runs_of_many(
+    cursor: Cursor, table: Table, places: Mapping[str, str], mode: str, present: Collection[str] | None = None
+) -> dict[str, tuple[Run, ...]]:
+    """Of :func:`runs` for each tenant those that a decision about a mode can rest on. One query.
+
+    A decision looks at the backfills and at the runs of its own mode; of the catch-ups that were completed, which may
+    be thousands, the one that came furthest tells all. What only an import goes by is left out of counters and state.
+
+    :param places: marketplace by tenant.
+    """
+    cursor.execute(
+        "WITH known AS (SELECT wanted.tenant, run.*, row_number() OVER"  # noqa: S608
+        ' (PARTITION BY wanted.tenant ORDER BY run."startedAt" DESC, run."runId") AS place'
+        " FROM unnest(%s::text[], %s::text[]) AS wanted (tenant, marketplace)"
+        f" JOIN (SELECT {_columns(present)} FROM {table.quoted}"
+        f" WHERE \"status\" IN ('{RUNNING}', '{COMPLETED}')) AS run"
+        ' ON run."tenantId" = wanted.tenant AND run."marketplaceId" = wanted.marketplace),'
+        " telling AS (SELECT known.*, row_number() OVER"
+        ' (PARTITION BY tenant, "mode", "status" ORDER BY "windowBefore" DESC, place) AS furthest'
+        f' FROM known WHERE place <= {NEWEST} AND "mode" = ANY (%s))'
+        f" SELECT tenant, {_ANSWER_OF_MANY} FROM telling"
+        f" WHERE \"mode\" <> '{CATCH_UP}' OR \"status\" = '{RUNNING}' OR furthest = 1 ORDER BY tenant, place",
+        (list(places), list(places.values()), [BACKFILL, mode]),
+    )
+    found: dict[str, list[Run]] = {tenant: [] for tenant in places}
+    for tenant, *row in cursor.fetchall():
+        found[tenant].append(_run(tuple(row)))
+    return {tenant: tuple(known) for tenant, known in found.items()}
+
+
+def _columns(present: Collection[str] | None) -> str:
+    return ", ".join(
+        quote(name) if present is None or name in present or not default else f"{default} AS {quote(name)}"
+        for name, default in _COLUMNS.items()
+    )
 
 
 def begin(

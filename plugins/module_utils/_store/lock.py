@@ -14,8 +14,8 @@ another process waits until that is older than :data:`DEAD_AFTER`. Either way a 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
@@ -30,14 +30,15 @@ DEAD_AFTER = 180.0
 """Seconds after which a holder without a heartbeat is taken for dead: six beats."""
 _KEY = "hashtextextended('keybuzz.amazon orders ' || %s, 0)"
 # The two halves of the key as pg_locks shows them.
-_HOLDER = f"""
-SELECT activity.pid, activity.application_name, to_char(activity.backend_start, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+_HOLDERS = """
+SELECT activity.pid, activity.application_name,
+       to_char(activity.backend_start, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
+       (held.classid::bigint << 32) | held.objid::bigint AS key
   FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
  WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
-   AND ((held.classid::bigint << 32) | held.objid::bigint) = {_KEY}
    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND held.pid <> pg_backend_pid() AND held.pid <> ALL (%s)
-"""  # noqa: S608 - no value in it
+"""
+_BEAT = '"holder", extract(epoch FROM clock_timestamp() - "heartbeatAt")::int'
 
 
 def pooled(connection: Connection, cursor: Cursor) -> bool:
@@ -72,20 +73,47 @@ def settle(cursor: Cursor, runs: Table, tenant: str, *, holder: str, where: str,
 
 def running(cursor: Cursor, tenant: str, own: Collection[int] = ()) -> str | None:
     """The session that holds the tenant's lock, in words; ``None`` when none does but this one and ``own``."""
-    cursor.execute(f"{_HOLDER} LIMIT 1", (tenant, list(own)))
+    cursor.execute(
+        f"SELECT pid, application_name, since FROM ({_HOLDERS}) AS holder WHERE key = {_KEY}"  # noqa: S608
+        " AND pid <> pg_backend_pid() AND pid <> ALL (%s) LIMIT 1",
+        (tenant, list(own)),
+    )
     return _words(cursor.fetchone())
 
 
 def beating(cursor: Cursor, runs: Table, tenant: str, holder: str | None = None) -> str | None:
     """The other process whose heartbeat is young, in words; ``None`` when there is none."""
     cursor.execute(
-        f'SELECT "holder", extract(epoch FROM clock_timestamp() - "heartbeatAt")::int FROM {runs.quoted}'  # noqa: S608
+        f"SELECT {_BEAT} FROM {runs.quoted}"  # noqa: S608
         ' WHERE "tenantId" = %s AND "status" = \'RUNNING\' AND "holder" IS DISTINCT FROM %s'
         ' AND "heartbeatAt" > clock_timestamp() - make_interval(secs => %s) LIMIT 1',
         (tenant, holder, DEAD_AFTER),
     )
     row = cursor.fetchone()
-    return f"{row[0]}, last seen {max(0, row[1])} s ago" if row else None
+    return _last_seen(row) if row else None
+
+
+def importers(cursor: Cursor, runs: Table | None, tenants: Sequence[str]) -> dict[str, str]:
+    """Of these tenants those that somebody else imports, with who it is: see :func:`running` and :func:`beating`.
+
+    :param runs: ``None`` where the table knows no heartbeat.
+    """
+    found: dict[str, str] = {}
+    if runs is not None:
+        cursor.execute(
+            f'SELECT "tenantId", {_BEAT} FROM {runs.quoted}'  # noqa: S608
+            ' WHERE "tenantId" = ANY (%s) AND "status" = \'RUNNING\' AND "holder" IS NOT NULL'
+            ' AND "heartbeatAt" > clock_timestamp() - make_interval(secs => %s)',
+            (list(tenants), DEAD_AFTER),
+        )
+        found |= {tenant: _last_seen(row) for tenant, *row in cursor.fetchall()}
+    key = _KEY.replace("%s", "wanted.tenant")
+    cursor.execute(
+        "SELECT wanted.tenant, holder.* FROM unnest(%s::text[]) AS wanted (tenant)"  # noqa: S608
+        f" JOIN ({_HOLDERS}) AS holder ON holder.key = {key} WHERE holder.pid <> pg_backend_pid()",
+        (list(tenants),),
+    )
+    return found | {tenant: str(_words((pid, name, start))) for tenant, pid, name, start, _key in cursor.fetchall()}
 
 
 def _busy(tenant: str, where: str, importer: str) -> BlockedError:
@@ -96,6 +124,11 @@ def _busy(tenant: str, where: str, importer: str) -> BlockedError:
         "Wait until it has ended. If its host is gone, end that session: SELECT pg_terminate_backend(<pid>); one that "
         f"is known by its heartbeat counts as gone after {DEAD_AFTER:.0f} s.",
     )
+
+
+def _last_seen(row: Sequence[Any]) -> str:
+    holder, seconds = row
+    return f"{holder}, last seen {max(0, seconds)} s ago"
 
 
 def _words(row: tuple[object, ...] | None) -> str | None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._store.load import 
 
 if TYPE_CHECKING:
     from ansible_collections.keybuzz.amazon.plugins.module_utils._store.connection import Cursor
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
 
 SHOWN = ("externalOrderId", "orderRef", "orderDate", "totalAmount", "currency", "orderStatus")
 """Columns of a sample: none of them says anything of the buyer."""
@@ -53,10 +55,7 @@ def summary(cursor: Cursor, orders: Target, items: Target, window: Window) -> Su
         f"SELECT 'order', stored.{table.own('orderStatus')}::text, {currency}, count(*)"  # noqa: S608
         f" FROM {table.quoted} AS stored WHERE {condition} GROUP BY 2, 3"
         f" UNION ALL SELECT 'line', {line_status}, NULL, count(*)"
-        f" FROM {lines.quoted} AS line JOIN {table.quoted} AS stored"
-        f" ON line.{lines.own('externalOrderId')} = stored.{table.own('externalOrderId')}"
-        f" AND line.{lines.own('tenantId')} = stored.{table.own('tenantId')}"
-        f" WHERE {condition} GROUP BY 2",
+        f" FROM {_lines_of(table, lines)} WHERE {condition} GROUP BY 2",
         values,
     )
     found = Summary()
@@ -83,6 +82,26 @@ def counts(cursor: Cursor, orders: Target, items: Target, window: Window) -> dic
     """Orders and lines of a window, as a checkpoint records them."""
     found = summary(cursor, orders, items, window)
     return {"rows_orders": found.orders, "rows_items": found.items}
+
+
+def counts_of_many(cursor: Cursor, orders: Target, items: Target, windows: Sequence[Window]) -> list[tuple[int, int]]:
+    """Orders and lines of each window, as :func:`summary` counts them. One query, by the same indexes."""
+    table, lines = orders.table, items.table
+    given = ("wanted.tenant", "wanted.marketplace", "wanted.after", "wanted.before")
+    condition = _condition(orders, *given)
+    cursor.execute(
+        f"SELECT (SELECT count(*) FROM {table.quoted} AS stored WHERE {condition}),"  # noqa: S608
+        f" (SELECT count(*) FROM {_lines_of(table, lines)} WHERE {condition})"
+        " FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
+        " WITH ORDINALITY AS wanted (tenant, marketplace, after, before, place) ORDER BY wanted.place",
+        (
+            [window.tenant for window in windows],
+            [window.marketplace_id for window in windows],
+            [window.after for window in windows],
+            [window.before for window in windows],
+        ),
+    )
+    return [(int(row[0]), int(row[1])) for row in cursor.fetchall()]
 
 
 def by_day(cursor: Cursor, orders: Target, window: Window) -> dict[str, int]:
@@ -113,16 +132,17 @@ def newest(cursor: Cursor, orders: Target, window: Window, limit: int) -> list[d
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
-    table = orders.table
-    condition = (
-        f"stored.{table.own('tenantId')}::text = %(tenant)s"
-        f" AND stored.{table.own('orderDate')} >= {moment_of(orders, 'after')}"
-        f" AND stored.{table.own('orderDate')} <= {moment_of(orders, 'before')}"
+def _lines_of(table: Table, lines: Table) -> str:
+    return (
+        f"{lines.quoted} AS line JOIN {table.quoted} AS stored"
+        f" ON line.{lines.own('externalOrderId')} = stored.{table.own('externalOrderId')}"
+        f" AND line.{lines.own('tenantId')} = stored.{table.own('tenantId')}"
     )
-    if "marketplaceId" in table.columns:
-        condition += f" AND stored.{table.own('marketplaceId')}::text = %(marketplace)s"
-    return condition, {
+
+
+def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
+    given = ("%(tenant)s", "%(marketplace)s", "%(after)s::timestamptz", "%(before)s::timestamptz")
+    return _condition(orders, *given), {
         "tenant": window.tenant,
         "marketplace": window.marketplace_id,
         "after": window.after,
@@ -130,10 +150,27 @@ def _inside(orders: Target, window: Window) -> tuple[str, dict[str, Any]]:
     }
 
 
+def _condition(orders: Target, tenant: str, marketplace: str, after: str, before: str) -> str:
+    """That an order lies in a window, whose parts are given as SQL."""
+    table = orders.table
+    condition = (
+        f"stored.{table.own('tenantId')}::text = {tenant}"
+        f" AND stored.{table.own('orderDate')} >= {_as_stored(orders, after)}"
+        f" AND stored.{table.own('orderDate')} <= {_as_stored(orders, before)}"
+    )
+    if "marketplaceId" in table.columns:
+        condition += f" AND stored.{table.own('marketplaceId')}::text = {marketplace}"
+    return condition
+
+
 def moment_of(orders: Target, parameter: str) -> str:
-    """A time as the column's type: a column without time zone holds UTC."""
+    """A time as the column's type."""
+    return _as_stored(orders, f"%({parameter})s::timestamptz")
+
+
+def _as_stored(orders: Target, moment: str) -> str:
+    """A column without time zone holds UTC."""
     type_name = orders.types[orders.table.columns["orderDate"]]
-    moment = f"%({parameter})s::timestamptz"
     return moment if "with time zone" in type_name else f"({moment} AT TIME ZONE 'UTC')::{type_name}"
 
 

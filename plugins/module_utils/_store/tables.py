@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the import stores where: the product's tables and its own."""
+"""What the import stores where: the product's tables and its own; and the table of a drift report's history."""
 
 from __future__ import annotations
 
@@ -98,13 +98,26 @@ QUOTA: Mapping[str, Column] = {
     "tokens": Column("double precision", constraint="NOT NULL"),
     "updatedAt": Column("timestamptz", constraint="NOT NULL"),
 }
+# What a drift report remembers, in the order of the history's entries. No value, reason or address of anything.
+HISTORY: Mapping[str, Column] = {
+    "environment": Column("text", constraint="NOT NULL"),
+    "itemId": Column("text", constraint="NOT NULL"),
+    "status": Column("text", constraint="NOT NULL"),
+    "firstSeenAt": Column("timestamptz", constraint="NOT NULL"),
+    "lastSeenAt": Column("timestamptz", constraint="NOT NULL"),
+    "clearedAt": Column("timestamptz"),
+    "times": Column("integer", constraint="NOT NULL DEFAULT 0"),
+    "broughtBy": Column("text"),
+}
 ERRORS_KEY = ("tenantId", "externalOrderId", "reasonCode", "field")
 RUNS_KEY = ("runId",)
 QUOTA_KEY = ("applicationId", "sellerId", "operation")
+HISTORY_KEY = ("environment", "itemId")
 OWN: Mapping[str, tuple[Mapping[str, Column], tuple[str, ...]]] = {
     "errors_table": (ERRORS, ERRORS_KEY),
     "runs_table": (RUNS, RUNS_KEY),
     "quota_table": (QUOTA, QUOTA_KEY),
+    "history_table": (HISTORY, HISTORY_KEY),
 }
 PRODUCT: Mapping[str, Mapping[str, Column]] = {"tenants_table": TENANTS, "orders_table": ORDERS, "items_table": ITEMS}
 

@@ -40,13 +40,17 @@ def read_all(cursor: Cursor, table: Table, tenants: Sequence[str], *, lock: bool
     return {str(tenant): dict(zip(names, row, strict=True)) for tenant, *row in cursor.fetchall()}
 
 
-def unknown(cursor: Cursor, table: Table, tenant: str, where: str) -> BadInputError:
-    """The error for a tenant that has no row, with the names that do."""
+def some(cursor: Cursor, table: Table) -> tuple[str, ...]:
+    """The first tenants that have a row, one more than a message lists."""
     cursor.execute(
         f"SELECT {table.own('tenantId')}::text FROM {table.quoted} ORDER BY 1 LIMIT {SHOWN + 1}"  # noqa: S608
     )
-    names = [str(row[0]) for row in cursor.fetchall()]
-    listed = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return tuple(str(row[0]) for row in cursor.fetchall())
+
+
+def unknown(table: Table, tenant: str, where: str, known: Sequence[str]) -> BadInputError:
+    """The error for a tenant that has no row, with the names of some that do, see :func:`some`."""
+    listed = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
     return BadInputError(
         "looking for",
         f"table {table.name} row {table.columns['tenantId']}={tenant} in {where}",

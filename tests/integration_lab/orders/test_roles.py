@@ -38,7 +38,7 @@ def documented(world: AmazonWorld, tmp_path: Path) -> Iterator[Path]:
         with passfile.open("a") as file:
             file.write(f"*:*:*:{role}:{password}\n")
     yield passfile
-    for role in ROLES:
+    for role in (*ROLES, "drift_report"):
         world.query(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
 
 

@@ -21,9 +21,9 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_tenant_connect
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient, LwaClient
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_tenant_connect import OPTIONS
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import tenants
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
-from ansible_collections.keybuzz.amazon.plugins.modules.amazon_tenant_connect import ARGUMENT_SPEC
 
 from lab import seed
 from tests.integration_lab.amazon_world import OTHER, TENANT, AmazonWorld, filled
@@ -35,7 +35,7 @@ CONNECTED_ROW = (seed.OWNER, "CONNECTED", f"Amazon Seller {seed.SELLER_ID}", FRA
 
 
 def connect(world: AmazonWorld, *, check_mode: bool = False, role: str = "repair", **given: Any) -> Outcome:
-    params = filled(ARGUMENT_SPEC, world.params(role, **given))
+    params = filled(OPTIONS, world.params(role, **given))
     outcome = amazon_tenant_connect.run(params, world.protect, check_mode=check_mode)
     # What Ansible would get holds no secret in any form it can be read back from.
     shown = json.dumps(result(outcome, check_mode=check_mode))
