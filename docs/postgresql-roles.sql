@@ -2,8 +2,9 @@
 -- GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 -- SPDX-License-Identifier: GPL-3.0-or-later
 
--- The roles of the orders import with no right more than they use. Run it as the owner of the product's tables, once
--- for each database; adapt the names of the tables. Passwords: \password orders_import, \password orders_audit.
+-- The roles of the orders import and of the drift report's history with no right more than they use. Run it as the
+-- owner of the product's tables, once for each database; adapt the names of the tables. Passwords: \password
+-- orders_import, and so on.
 
 CREATE ROLE orders_import LOGIN;
 CREATE ROLE orders_audit LOGIN;
@@ -32,3 +33,8 @@ GRANT SELECT ON tenants TO orders_retention;
 GRANT SELECT, INSERT, UPDATE, DELETE ON orders, order_items TO orders_retention;
 ALTER DEFAULT PRIVILEGES FOR ROLE orders_import IN SCHEMA orders_import
   GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO orders_retention;
+
+-- The history of the drift report, in a schema of its own (history_table: drift_report.history,
+-- history_manage_schema: true). The role can read nothing of the product.
+CREATE ROLE drift_report LOGIN;
+CREATE SCHEMA drift_report AUTHORIZATION drift_report;

@@ -16,14 +16,15 @@ description:
     ends with the verdict.
   - The verdict is V(in_sync) only when every check was made and nothing differs. What could not be checked makes it
     V(incomplete), a failed check V(error).
-  - In check mode it does the same and writes the same file. The file is the report, not something that can drift, so
-    writing it is never a change.
+  - In check mode it does the same and writes the same files and the same history. They are the report, not something
+    that can drift, so writing them is never a change.
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._postgresql
 attributes:
   check_mode:
     details:
-      - The report file is written in check mode too.
+      - The report's files are written in check mode too, and its history with them, be it a file or a table.
   diff_mode:
     support: none
     details:
@@ -47,6 +48,17 @@ options:
         type: list
         elements: dict
         default: []
+      items_path:
+        description:
+          - A file with more items of the same look, as M(keybuzz.amazon.amazon_integration_info) writes it for
+            thousands of tenants. It has one item a line as JSON, in the form of RV(ignore:drift), and a last line that
+            says how many there are.
+          - It is read as a stream. What is not clean is listed as if it was in O(environments[].drift), what is clean
+            is only counted.
+          - A file that cannot be read, ends without its last line, has another number of items, or a line that is no
+            item, makes the verdict of the environment V(error) and hides no other environment.
+        version_added: 0.3.0
+        type: path
       found:
         description:
           - The same lists from before a repair. With them and O(mode=repair) the table says what was found, what was
@@ -78,12 +90,13 @@ options:
     default: audit
   path:
     description:
-      - Where to write the JSON document (format 1.0, see C(docs/schema/drift_report-1.0.schema.json)). It is written
-        with mode C(0600). Without it no file is written.
+      - Where to write the JSON document (format 1.2, see C(docs/schema/drift_report-1.0.schema.json)). It is written
+        with mode C(0600), as the other files are. Without it there is no JSON document.
     type: path
   html_path:
     description:
-      - Where to write the report as one HTML page, which needs no network and works from a file.
+      - Where to write the report as one HTML page, which needs no network and works from a file. It lists at most
+        50,000 items, and says so where there are more.
     version_added: 0.3.0
     type: path
   junit_path:
@@ -93,7 +106,10 @@ options:
     type: path
   prometheus_path:
     description:
-      - Where to write it for the textfile collector of Prometheus' node exporter (C(*.prom)).
+      - Where to write it for the textfile collector of Prometheus' node exporter (C(*.prom)), which often is another
+        user, so that the mode is C(0644). No series names a tenant.
+        Of more than 100 environments those that are called C(TENANT@ENVIRONMENT) are told by what is behind the C(@),
+        and what is still more than 100 environments or 50 checks shares the value C(other).
     version_added: 0.3.0
     type: path
   sarif_path:
@@ -106,11 +122,49 @@ options:
       - A file that remembers since when each item is not in sync, how often it came back and who brought it. With it
         the report begins with what has changed since the last one. It is read and written anew by each run, so that
         only one run at a time should use it.
+      - Mutually exclusive with O(history_table).
     version_added: 0.3.0
     type: path
+  history_table:
+    description:
+      - A table in PostgreSQL, C(table) or C(schema.table), that remembers the same as O(history_path). It is locked
+        while a report is made, so that several may be made at once and from several hosts. A second one waits up to two
+        minutes.
+      - Needs O(pg_host), O(pg_dbname) and O(pg_user), and C(SELECT), C(INSERT), C(UPDATE) and C(DELETE) on the table.
+    version_added: 0.3.0
+    type: str
+  history_manage_schema:
+    description:
+      - Whether the table of O(history_table) is created if it is missing. Otherwise that is an error, with the
+        statement to run.
+    version_added: 0.3.0
+    type: bool
+    default: false
+  pg_host:
+    required: false
+    version_added: 0.3.0
+  pg_port:
+    version_added: 0.3.0
+  pg_dbname:
+    required: false
+    version_added: 0.3.0
+  pg_user:
+    required: false
+    version_added: 0.3.0
+  pg_password:
+    version_added: 0.3.0
+  pg_passfile:
+    version_added: 0.3.0
+  pg_sslmode:
+    version_added: 0.3.0
+  pg_sslrootcert:
+    version_added: 0.3.0
+  pg_connect_timeout:
+    version_added: 0.3.0
   webhook_url:
     description:
-      - Address that is told when something has changed since the last report, which O(history_path) knows. It gets
+      - Address that is told when something has changed since the last report, which O(history_path) or
+        O(history_table) knows. It gets
         verdicts and counts, never a value of an item. A notification that does not arrive is a warning.
       - The address is a secret, so let it come from the variable E(KEYBUZZ_WEBHOOK_URL) of the environment. Without the
         option that variable is read.
@@ -191,6 +245,23 @@ EXAMPLES = r"""
         tenants: [ecomlg-001]
         drift: "{{ vault_token_result.drift + backend_access_result.drift }}"
   run_once: true
+
+- name: Report over ten thousand tenants, with a history that several hosts share
+  keybuzz.amazon.drift_report:
+    path: reports/drift_report.json
+    html_path: reports/drift_report.html
+    history_table: drift_report.history
+    history_manage_schema: true
+    pg_host: postgres.example.com
+    pg_dbname: keybuzz
+    pg_user: drift_report
+    pg_passfile: /run/secrets/pgpass
+    pg_sslrootcert: /etc/ssl/certs/platform.pem
+    environments:
+      - name: prod
+        drift: "{{ amazon_integration_result.drift }}"
+        items_path: reports/prod.jsonl
+  run_once: true
 """
 
 RETURN = r"""
@@ -222,78 +293,20 @@ fails_on:
   returned: success
   sample: [any]
 since_last:
-  description: What has changed since the last report, in lines; empty without O(history_path).
+  description: What has changed since the last report, in lines; empty without O(history_path) or O(history_table).
   type: list
   elements: str
   returned: success
   sample: ["Since 2026-01-11T02:00Z: 2 new, 3 cleared"]
 """
 
-import datetime
-
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import results, run
-from ansible_collections.keybuzz.amazon.plugins.module_utils._secrets import protect
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import answer
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.drift_report import OPTIONS, RULES
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "environments": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "drift": {"type": "list", "elements": "dict", "default": []},
-                    "found": {"type": "list", "elements": "dict", "default": []},
-                    "tenants": {"type": "list", "elements": "str", "default": []},
-                    "error": {"type": "str"},
-                    "git_fragment": {"type": "str"},
-                },
-            },
-            "mode": {"type": "str", "choices": ["audit", "check", "repair"], "default": "audit"},
-            "path": {"type": "path"},
-            "html_path": {"type": "path"},
-            "junit_path": {"type": "path"},
-            "prometheus_path": {"type": "path"},
-            "sarif_path": {"type": "path"},
-            "history_path": {"type": "path"},
-            "webhook_url": {
-                "type": "str",
-                "no_log": True,
-                "fallback": (env_fallback, ["KEYBUZZ_WEBHOOK_URL"]),
-            },
-            "webhook_format": {"type": "str", "choices": ["generic", "slack"], "default": "generic"},
-            "webhook_ca_cert": {"type": "path"},
-            "ignore": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "id": {"type": "str", "required": True},
-                    "environment": {"type": "str", "default": "*"},
-                    "owner": {"type": "str", "required": True},
-                    "reason": {"type": "str", "required": True},
-                    "expires": {"type": "str", "required": True},
-                },
-            },
-            "fail_on": {"type": "str", "choices": ["never", "incomplete", "critical", "any"], "default": "never"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        protect(module, [module.params["webhook_url"]])
-        report, warnings = run(module.params, datetime.datetime.now(tz=datetime.UTC))
-    except KeybuzzError as error:
-        module.fail_json(msg=str(error), verdict="error")
-    for warning in warnings:
-        module.warn(warning)
-    answer = results(report)
-    if report.fails(module.params["fail_on"]):
-        module.fail_json(msg=answer["lines"][-1], changed=False, **answer)
-    module.exit_json(changed=False, **answer)
+    answer(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
 import subprocess
 import time
 from html.parser import HTMLParser
@@ -19,10 +17,9 @@ import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.html import render
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on the PATH: the page is not opened (apt-get install chromium)"
-)
+from tests.browser.driver import CHROMIUM, WHY_NOT, command_line
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 OPENS_WITHIN = 20.0
 """Seconds for browser start and a page of 30,000 items; about 2 on two cores. A page that lays out every row takes
@@ -72,13 +69,8 @@ def chromium(folder: Path, page: str, address: str, *options: str) -> tuple[str,
     """Standard output and error of one run of the browser on the page."""
     target = folder / "page.html"
     target.write_text(page, encoding="utf-8")
-    command = [CHROMIUM or "", "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
-    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", *options]
-    if os.geteuid() == 0:  # the browser's sandbox does not start for root; the page is our own
-        command.append("--no-sandbox")
-    done = subprocess.run(
-        [*command, f"{target.as_uri()}{address}"], capture_output=True, text=True, timeout=120, check=True, cwd=folder
-    )
+    command = [*command_line(folder), *options, f"{target.as_uri()}{address}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=folder)
     return done.stdout, done.stderr
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 
 
-def write_text(path: str, text: str) -> None:
+def write_text(path: str, text: Iterable[str], mode: int = 0o600) -> None:
     """Write a file, all of it or none, readable by its owner only.
 
+    :param mode: other permissions, for what is meant for other users.
+    :param text: its parts, one after the other, so that a large file is never held as a whole; or all of it.
     :raises BadInputError: the folder cannot be written.
     """
     target = Path(path)
@@ -24,8 +27,11 @@ def write_text(path: str, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        # A lone surrogate, which UTF-8 cannot hold, becomes the escape that JSON has for it.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.writelines([text] if isinstance(text, str) else text)
+        if mode != 0o600:
+            Path(temporary).chmod(mode)
         Path(temporary).replace(target)
     except OSError as error:
         if temporary is not None:

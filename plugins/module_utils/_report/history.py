@@ -4,31 +4,27 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What was wrong, since when, and how often it came back: a file beside the report, one line an item. Format 1.0.
+"""What was wrong, since when, and how often it came back.
 
-The file holds ids, statuses, times and names of field managers; never a value, a reason or an address.
+A history holds ids, statuses, times and names of field managers; never a value, a reason or an address. It is kept in a
+file (:mod:`history_file`) or in a table of PostgreSQL.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
-import re
-import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import CLEAN, UNCHECKED, Item
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report, iso
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import (
+    PER_TENANT,
+    Environment,
+    Report,
+)
 
 FORMAT_VERSION = "1.0"
-"""Of the first line. Within 1.x keys are only added."""
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
+"""Of a history that is kept. Within 1.x keys are only added."""
 KEPT = datetime.timedelta(days=400)
 """A year and a month, so that what comes once a year is known when it comes back."""
 NOT_SEEN: frozenset[str] = UNCHECKED | {"error"}
@@ -37,8 +33,6 @@ OURS = "keybuzz-amazon"
 """This collection's field manager: it brings nothing back."""
 COULD_NOT_CHECK = "could-not-check"
 """Last part of the id that stands for a whole check while that cannot be made."""
-PER_TENANT = frozenset({"amazon_tenant", "amazon_orders"})
-"""Checks of which a run looks at the tenants and the parts it was asked for; the others are looked at as a whole."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +131,18 @@ def update(history: History, report: Report, now: datetime.datetime) -> tuple[Hi
             was = before.status if before else None
             told[kind].append(Change(*key, was, after.status, after.times, after.brought_by))
 
+    before = open_by_environment(history)
     for environment in report.environments:
-        for look in (environment.found, environment.items):
+        for look in (environment.found, (*environment.seen, *environment.items)):
             for item in _worst_of_each(look):
                 if item.status != "in_sync" or not environment.error:
                     key = (environment.name, item.id)
                     note(key, _after(entries.get(key), environment.name, item, moment))
-        for key in _gone(entries, environment):
-            note(key, replace(entries[key], status="in_sync", cleared_at=moment))
+        known = dict.fromkeys((*before.get(environment.name, ()), *(item.id for item in environment.found)))
+        for name in _gone(known, environment):
+            key = (environment.name, name)
+            if key in entries and entries[key].open:
+                note(key, replace(entries[key], status="in_sync", cleared_at=moment))
     kept = {
         key: entry
         for key, entry in sorted(entries.items())
@@ -202,146 +200,58 @@ def _badness(item: Item) -> int:
     return ("in_sync", "ignored").index(item.status) if item.status in CLEAN else 3
 
 
-def _gone(entries: Mapping[Key, Entry], environment: Environment) -> list[Key]:
-    """Open entries that are not in the report because they are no longer there."""
+def open_by_environment(history: History) -> Mapping[str, list[str]]:
+    """The ids of what is not clean, in the history's order."""
+    found: dict[str, list[str]] = {}
+    for (environment, name), entry in history.entries.items():
+        if entry.open:
+            found.setdefault(environment, []).append(name)
+    return found
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which of many clean items of one environment a history has to hear of.
+
+    :param ids: what it has as not clean.
+    :param places: where it knows that something could not be checked; any item from there shows that it can be.
+    """
+
+    ids: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+
+    def wants(self, name: str) -> bool:
+        return name in self.ids or (bool(self.places) and any(place in self.places for place in _places(name)))
+
+
+def watch(ids: Iterable[str]) -> Watch:
+    """What to look out for, from the ids that are open."""
+    known = frozenset(ids)
+    ends = (name.rpartition("/") for name in known)
+    return Watch(known, frozenset(place for place, _, last in ends if last == COULD_NOT_CHECK))
+
+
+def _places(name: str) -> Iterator[str]:
+    """Everything that an id lies in: ``a`` and ``a/b`` for ``a/b/c``."""
+    at = name.find("/")
+    while at >= 0:
+        yield name[:at]
+        at = name.find("/", at + 1)
+
+
+def _gone(known: Iterable[str], environment: Environment) -> list[str]:
+    """Those of the known ids that are not in the report because they are no longer there."""
     if environment.error:
         return []
-    there = {item.id for item in environment.items}
-    checks = {item.id.partition("/")[0] for item in environment.items}
+    there = {item.id for item in (*environment.items, *environment.seen)}
+    places = {place for name in there for place in _places(name)}
+    checks = {item.id.partition("/")[0] for item in environment.items} | {one.check for one in environment.summarised}
     whole = checks - PER_TENANT - {item.id.partition("/")[0] for item in environment.items if item.status in NOT_SEEN}
 
     def looked_at(name: str) -> bool:
         place, _, last = name.rpartition("/")
         if last == COULD_NOT_CHECK:  # it stands for everything in its place, and that is here instead
-            return any(other.startswith(f"{place}/") for other in there)
+            return place in places
         return name.partition("/")[0] in whole
 
-    return [
-        key
-        for key, entry in entries.items()
-        if key[0] == environment.name and entry.open and entry.id not in there and looked_at(entry.id)
-    ]
-
-
-def summary(changes: Changes) -> list[str]:
-    """The changes for a terminal, at most 80 columns: all in one, then by environment where several have some."""
-    since = f"Since {changes.since.strftime('%Y-%m-%dT%H:%MZ')}" if changes.since else "First look"
-    lines = _wrap(f"{since}: {', '.join(_parts(changes)) or 'nothing changed'}", indent=0)
-    kinds = ("appeared", "returned", "cleared", "changed")
-    names = dict.fromkeys(change.environment for kind in kinds for change in getattr(changes, kind))
-    for name in names if len(names) > 1 else ():
-        own = (tuple(one for one in getattr(changes, kind) if one.environment == name) for kind in kinds)
-        lines += _wrap(f"{name}: {', '.join(_parts(Changes(changes.since, *own)))}", indent=2)
-    return lines
-
-
-def _parts(changes: Changes) -> list[str]:
-    new = [one for one in changes.appeared if one.after not in NOT_SEEN]
-    unseen = [one for one in (*changes.appeared, *changes.changed) if one.after in NOT_SEEN]
-    ignored = [one for one in changes.changed if one.after == "ignored"]
-    other = len(changes.changed) - len(ignored) - len([one for one in changes.changed if one.after in NOT_SEEN])
-    told = [f"{len(new)} new"] if new else []
-    if changes.returned:
-        most = max(one.times for one in changes.returned)
-        often = f"{_ordinal(most)} time" if len(changes.returned) == 1 else f"up to the {_ordinal(most)} time"
-        by = dict.fromkeys(one.brought_by for one in changes.returned if one.brought_by)
-        told.append(f"{len(changes.returned)} came back ({', '.join([often, *by])})")
-    told += [f"{len(changes.cleared)} cleared"] if changes.cleared else []
-    told += [f"{other} changed status"] if other else []
-    told += [f"{len(ignored)} now ignored"] if ignored else []
-    return [*told, f"{len(unseen)} cannot be checked"] if unseen else told
-
-
-def _ordinal(number: int) -> str:
-    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-    if number <= len(words):
-        return words[number - 1]
-    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def _wrap(text: str, *, indent: int) -> list[str]:
-    margin = " " * indent
-    return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ", break_on_hyphens=False)
-
-
-def read(path: str) -> History:
-    """The history in the file; an empty one where there is no file yet.
-
-    :raises BadInputError: it cannot be read, or a line is broken; the message names the line, counted from 1.
-    """
-    try:
-        lines = Path(path).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return History()
-    except OSError as error:
-        raise _unreadable(path, error.strerror or type(error).__name__) from error
-    # Written whole, the file ends with a newline: an end without one was cut off.
-    if lines.pop():
-        raise _unreadable(path, f"line {len(lines) + 1} has no end")
-    updated_at = None
-    entries: dict[Key, Entry] = {}
-    for number, line in enumerate(lines or [b""], start=1):
-        try:
-            plain = json.loads(line)
-            if number == 1:
-                if not re.fullmatch(r"1\.[0-9]+", plain["format_version"]):
-                    raise ValueError("another format")
-                updated_at = _moment(plain["updated_at"])
-                continue
-            entry = _entry(plain)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            what = f"the head of a history in format {FORMAT_VERSION}" if number == 1 else "an entry of a history"
-            raise _unreadable(path, f"line {number} is not {what}") from error
-        if (entry.environment, entry.id) in entries:
-            raise _unreadable(path, f"line {number} tells of an item that an earlier line tells of")
-        entries[entry.environment, entry.id] = entry
-    return History(entries, updated_at)
-
-
-def write(history: History, path: str) -> None:
-    """Write the file, all of it or none, readable by its owner only. What :func:`read` gives then is ``history``.
-
-    :raises BadInputError: the folder cannot be written.
-    """
-    head = {"format_version": FORMAT_VERSION, "updated_at": _said(history.updated_at)}
-    plain = [
-        {name: _said(value) if isinstance(value, datetime.datetime) else value for name, value in vars(entry).items()}
-        for _, entry in sorted(history.entries.items())
-    ]
-    write_text(path, "".join(json.dumps(line) + "\n" for line in (head, *plain)))
-
-
-def _entry(plain: Mapping[str, Any]) -> Entry:
-    """Keys of a later 1.x are passed over.
-
-    :raises ValueError, KeyError, TypeError: it is none.
-    """
-    words = {name: plain[name] for name in ("environment", "id", "status")}
-    times, by, first, last = (
-        plain["times"],
-        plain["brought_by"],
-        _moment(plain["first_seen"]),
-        _moment(plain["last_seen"]),
-    )
-    if not all(isinstance(word, str) and word for word in words.values()) or not isinstance(by, str | None):
-        raise ValueError("no text")
-    if type(times) is not int or times < 0 or first is None or last is None or first > last:
-        raise ValueError("no number or no time")
-    return Entry(
-        **words, first_seen=first, last_seen=last, cleared_at=_moment(plain["cleared_at"]), times=times, brought_by=by
-    )
-
-
-def _moment(said: Any) -> datetime.datetime | None:
-    return None if said is None else datetime.datetime.strptime(said, STAMP).replace(tzinfo=datetime.UTC)
-
-
-def _said(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else iso(moment)
-
-
-def _unreadable(path: str, what: str) -> BadInputError:
-    return BadInputError(
-        "reading", path, what, "Move the file away, and a new history begins; what is in the old one is not taken over."
-    )
+    return [name for name in known if name not in there and looked_at(name)]

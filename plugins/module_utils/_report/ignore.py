@@ -84,11 +84,11 @@ def unused(environments: Iterable[Environment], rules: Sequence[Rule], now: date
     :param environments: as they were before :func:`apply`.
 
     What could not be looked at may be what a rule is for. So a rule is used, too, by an item that it must not hide,
-    and is not called unused where one of its environments has an error or no item.
+    and is not called unused where one of its environments has an error or was not looked at.
     """
     used = set()
     for environment in environments:
-        if environment.error or not environment.items:
+        if environment.error or not environment.looked_at:
             used |= {number for number, rule in enumerate(rules) if _fits(environment.name, rule.environment)}
         for item in environment.items:
             rule = _first(item, environment.name, rules, now)

@@ -13,7 +13,7 @@ the drift could not tell "repaired" from "no longer looked at".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -21,14 +21,21 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import (
     CLEAN,
     SEVERITIES,
     UNCHECKED,
-    Status,
     Verdict,
+    worst,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import STATUSES, Environment, Report
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.tally import Kind, total
 
 PREFIX = "amazon_integration"
-STATUSES: tuple[str, ...] = get_args(Status)
 VERDICTS: tuple[str, ...] = get_args(Verdict)
+
+
+ENVIRONMENTS, CHECKS = 100, 50
+"""How many values the labels have at most: Prometheus keeps a series for each (Prometheus: naming, "Labels"). No label
+names a tenant; where tenants are hosts of the inventory, their environments are what is told apart."""
+OTHER = "other"
+"""The value for whatever is beyond that."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,18 @@ class _Gauge:
     samples: Mapping[tuple[str, ...], int]
 
 
+@dataclass(frozen=True)
+class _Looked:
+    """What is told of one value of the label ``environment``."""
+
+    name: str
+    tally: Mapping[Kind, int]
+    verdict: Verdict
+
+
 def render(report: Report) -> str:
     """All metrics, each with HELP and TYPE once, in an order that depends on the report alone."""
-    environments = _by_name(report.environments)
+    environments = _by_label(report.environments)
     gauges = (
         _Gauge(
             f"{PREFIX}_drift",
@@ -73,48 +89,71 @@ def render(report: Report) -> str:
             f"{PREFIX}_last_look_timestamp_seconds",
             "Unix time of the report; absent where no item was looked at.",
             ("environment",),
-            {(one.name,): int(report.generated_at.timestamp()) for one in environments if one.items},
+            {(one.name,): int(report.generated_at.timestamp()) for one in environments if one.tally},
         ),
     )
     return "".join(line + "\n" for gauge in gauges for line in _lines(gauge))
 
 
-def _by_name(environments: Iterable[Environment]) -> tuple[Environment, ...]:
-    """One environment a name: the format refuses a series that is given twice."""
-    merged: dict[str, Environment] = {}
+def _by_label(environments: Sequence[Environment]) -> tuple[_Looked, ...]:
+    """One entry a value of the label: the format refuses a series that is given twice."""
+    labels = _bounded((one.name for one in environments), ENVIRONMENTS, lambda name: name.rpartition("@")[2])
+    checks = _bounded((kind.check for one in environments for kind in one.tally), CHECKS)
+    together: dict[str, list[Environment]] = {}
     for one in environments:
-        known = merged.get(one.name, Environment(one.name, ()))
-        merged[one.name] = Environment(one.name, known.items + one.items, error=known.error or one.error)
-    return tuple(merged.values())
+        together.setdefault(labels[one.name], []).append(one)
+    return tuple(
+        _Looked(
+            label,
+            total(
+                {kind._replace(check=checks[kind.check]): count} for one in those for kind, count in one.tally.items()
+            ),
+            worst(one.verdict for one in those),
+        )
+        for label, those in together.items()
+    )
 
 
-def _drift(environments: Iterable[Environment]) -> Mapping[tuple[str, ...], int]:
+def _bounded(names: Iterable[str], most: int, shorter: Callable[[str], str] = str) -> Mapping[str, str]:
+    """The label's value for each name: the name, or where those are too many what it is shortened to.
+
+    :param most: how many values there are at most; :data:`OTHER` stands for the rest.
+    """
+    found = dict.fromkeys(names)
+    labels = {name: name if len(found) <= most else shorter(name) for name in found}
+    values = list(dict.fromkeys(labels.values()))
+    kept = set(values if len(values) <= most else values[: most - 1])
+    return {name: label if label in kept else OTHER for name, label in labels.items()}
+
+
+def _drift(environments: Iterable[_Looked]) -> Mapping[tuple[str, ...], int]:
     samples: Counter[tuple[str, ...]] = Counter()
     for one in environments:
-        for item in one.items:
-            if item.status in UNCHECKED:
+        for kind, count in one.tally.items():
+            if kind.status in UNCHECKED:
                 continue
             for severity in SEVERITIES:
-                samples[one.name, item.check, severity] += 0
-            if item.status not in CLEAN:
-                samples[one.name, item.check, item.severity] += 1
+                samples[one.name, kind.check, severity] += 0
+            if kind.status not in CLEAN:
+                samples[one.name, kind.check, kind.severity] += count
     return samples
 
 
-def _unchecked(environments: Iterable[Environment]) -> Mapping[tuple[str, ...], int]:
+def _unchecked(environments: Iterable[_Looked]) -> Mapping[tuple[str, ...], int]:
     samples: Counter[tuple[str, ...]] = Counter()
     for one in environments:
-        for item in one.items:
-            samples[one.name, item.check] += int(item.status in UNCHECKED)
+        for kind, count in one.tally.items():
+            samples[one.name, kind.check] += count if kind.status in UNCHECKED else 0
     return samples
 
 
-def _items(environments: Iterable[Environment]) -> Mapping[tuple[str, ...], int]:
+def _items(environments: Iterable[_Looked]) -> Mapping[tuple[str, ...], int]:
     samples: Counter[tuple[str, ...]] = Counter()
     for one in environments:
         for status in STATUSES:
             samples[one.name, status] += 0
-        samples.update((one.name, item.status) for item in one.items)
+        for kind, count in one.tally.items():
+            samples[one.name, kind.status] += count
     return samples
 
 

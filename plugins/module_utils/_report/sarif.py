@@ -98,7 +98,7 @@ def _notifications(report: Report) -> Iterable[dict[str, object]]:
     for environment in report.environments:
         if environment.error:
             yield _notification("error", f"{environment.name} was not finished: {environment.error}")
-        elif not environment.items:
+        elif not environment.looked_at:
             yield _notification("error", f"Nothing was looked at in {environment.name}.")
         for item in environment.items:
             if item.status in UNCHECKED or item.status == "error":

@@ -41,16 +41,8 @@ def message(report: Report, form: Format) -> Mapping[str, Any]:
         lines = [f"Amazon integration: {report.verdict}", *report.since_last]
         lines += [f"{MARKS[verdict]} {name}: {verdict}" for name, verdict in verdicts.items()]
         return {"text": "\n".join(_plain(line) for line in lines)}
-    document = report.as_dict()
-    return {
-        "generator": document["generator"],
-        "generated_at": document["generated_at"],
-        "mode": document["mode"],
-        "verdict": document["verdict"],
-        "counts": document["counts"],
-        "since_last": document["since_last"],
-        "environments": verdicts,
-    }
+    said = ("generator", "generated_at", "mode", "verdict", "counts", "since_last")
+    return {key: value for key, value in report.head().items() if key in said} | {"environments": verdicts}
 
 
 def _plain(text: str) -> str:
@@ -65,19 +57,19 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def check(url: str, history_path: object) -> None:
+def check(url: str, *, remembers: bool) -> None:
     """:raises BadInputError: the address cannot be one, or nobody knows what has changed."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise BadInputError(
             "reading option", "webhook_url", "it is not an https address", "Its path is a secret, so TLS is needed."
         )
-    if not history_path:
+    if not remembers:
         raise BadInputError(
             "reading option",
             "webhook_url",
-            "without history_path nobody knows whether anything has changed",
-            "Give history_path, a file that stays from run to run.",
+            "without history_path or history_table nobody knows whether anything has changed",
+            "Give history_path, a file that stays from run to run, or history_table.",
         )
 
 

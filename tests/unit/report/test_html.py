@@ -10,15 +10,19 @@ import hashlib
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import build
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report import html_large
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import Environment, Report
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.html import LARGE_ITEMS, WITHOUT_SCRIPT, render
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.html_page import STYLE
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.html_style import STYLE
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 VOID = {"meta", "input", "br"}
@@ -104,7 +108,14 @@ def test_everything_of_an_item_that_is_not_clean_is_on_the_page() -> None:
         }
     ).text
     said = ["drifted", "severity high", "Secret a/b", "why", "do", '{"a": 1}', '["é"]', "argocd-controller", "Argo CD"]
-    said += ["Application backend", "certainly", "2026-01-10T07:12:00Z", ".spec.a", "kind: Deployment\n", "ecomlg-001"]
+    said += [
+        "Application backend",
+        "it will be reverted",
+        "2026-01-10T07:12:00Z",
+        ".spec.a",
+        "kind: Deployment\n",
+        "ecomlg-001",
+    ]
     said += ["stopped here"]
     assert [one for one in said if one not in text] == []
 
@@ -176,6 +187,37 @@ def test_a_large_report_says_what_is_cut_without_the_script_and_has_everything_f
     assert f"only {WITHOUT_SCRIPT} of 3000 items" in many.text
     assert "worst 200 of 1000 environments" in many.text
     assert len(many.all("article")) == WITHOUT_SCRIPT
+
+
+def test_of_more_items_than_a_page_can_have_the_rest_is_counted_and_its_place_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html_large, "LISTED", LARGE_ITEMS)
+    big = [item("missing", f"a/{n}", severity="low") for n in range(LARGE_ITEMS)]
+    big += [item("missing", "a/worst", severity="critical"), item("in_sync", "a/good")]
+    small = [item("missing", f"b/{n}") for n in range(10)]
+    made = render(replace(build([{"name": "big", "drift": big}, {"name": "small", "drift": small}], "audit", NOW),
+                          path="/reports/drift.json"))  # fmt: skip
+    shown = Page(made)
+    assert (
+        "The first 2000 of 2012 items are listed on this page, the worst of each environment. "
+        "The other 12 are counted under “Not listed one by one”; all are in /reports/drift.json."
+    ) in shown.text
+    first, second = json.loads(shown.raw["script"][0])["environments"]
+    assert (len(first["items"]), len(second["items"])) == (1990, 10)
+    assert first["items"][0][0] == "a/worst"
+    assert first["groups"] == [
+        ["Not listed one by one", [["a", "drift", "missing", "low", 11], ["a", "sync", "in_sync", "high", 1]]]
+    ]
+
+
+@given(st.lists(st.integers(0, 50)), st.integers(0, 200))
+def test_a_page_is_shared_fairly(sizes: list[int], room: int) -> None:
+    given = html_large.shares(sizes, room)
+    assert sum(given) == min(room, sum(sizes))
+    assert all(got <= size for got, size in zip(given, sizes, strict=True))
+    cut = [got for got, size in zip(given, sizes, strict=True) if got < size]
+    assert not cut or max(given) - min(cut) <= 1, "nobody has more than whoever was cut"
 
 
 def test_a_large_report_begins_with_the_worst_environment() -> None:

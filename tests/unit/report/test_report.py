@@ -17,15 +17,19 @@ from ansible_collections.keybuzz.amazon.plugins.filter.drift_resume import drift
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import (
     OUTPUTS,
-    as_json,
     build,
     run,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report import json_document
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal import WIDTH, render
 
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/drift_report-1.0.schema.json").read_text())
+
+
+def nothing(secrets: object) -> None:
+    """For tests that do not look at masking."""
 
 
 def raw(status: str, name: str = "vault_token/secret", **more: Any) -> dict[str, Any]:
@@ -150,7 +154,7 @@ def test_an_entry_that_is_no_item_is_refused_by_name() -> None:
 def test_the_file_is_written_whole_and_private(tmp_path: Path) -> None:
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     target = tmp_path / "deep" / "drift_report.json"
-    write_text(str(target), as_json(report))
+    write_text(str(target), json_document.render(report))
     assert json.loads(target.read_text())["verdict"] == "in_sync"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [one.name for one in target.parent.iterdir()] == [target.name]
@@ -161,14 +165,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocker.write_text("")
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     with pytest.raises(BadInputError, match="Give a path in a folder"):
-        write_text(str(blocker / "report.json"), as_json(report))
+        write_text(str(blocker / "report.json"), json_document.render(report))
 
 
 def test_a_report_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()
     report = build([{"name": "dev", "drift": [raw("in_sync")]}], "audit", NOW)
     with pytest.raises(BadInputError, match="directory"):
-        write_text(str(tmp_path / "report.json"), as_json(report))
+        write_text(str(tmp_path / "report.json"), json_document.render(report))
     assert [one.name for one in tmp_path.iterdir()] == ["report.json"]
 
 
@@ -208,23 +212,26 @@ def test_ignored_drift_is_listed_and_counted_and_an_expired_rule_counts_again(tm
         "ignore": [rule, late],
         **{option: str(tmp_path / option) for option in OUTPUTS},
     }
-    report, _warnings = run(given, NOW)
+    report, _warnings = run(given, NOW, nothing)
     document = json.loads((tmp_path / "path").read_text())
     jsonschema.validate(document, SCHEMA)
     assert document["counts"]["by_status"] == {"empty": 1, "ignored": 1, "unknown": 1}
     assert "expired on 2026-01-11" in document["rules"][0]
     assert any("expired on 2026-01-11" in line for line in render(report))
     assert all((tmp_path / option).stat().st_size > 100 for option in OUTPUTS)
-    assert all(stat.S_IMODE((tmp_path / option).stat().st_mode) == 0o600 for option in OUTPUTS)
+    modes = {option: stat.S_IMODE((tmp_path / option).stat().st_mode) for option in OUTPUTS}
+    assert modes == dict.fromkeys(OUTPUTS, 0o600) | {"prometheus_path": 0o644}, "node exporter is another user"
 
 
 def test_the_report_begins_with_what_changed_and_says_since_when(tmp_path: Path) -> None:
     given = {"environments": [{"name": "dev", "drift": [raw("missing")]}], "mode": "audit"}
     given["history_path"] = str(tmp_path / "history.jsonl")
-    run(given, NOW)
+    run(given, NOW, nothing)
     later = NOW + datetime.timedelta(days=1)
     other = raw("empty", "amazon_app/document")
-    report, _warnings = run(given | {"environments": [{"name": "dev", "drift": [raw("missing"), other]}]}, later)
+    report, _warnings = run(
+        given | {"environments": [{"name": "dev", "drift": [raw("missing"), other]}]}, later, nothing
+    )
     assert "1 new" in " ".join(report.since_last)
     document = report.as_dict()
     jsonschema.validate(document, SCHEMA)

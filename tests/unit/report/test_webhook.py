@@ -24,6 +24,10 @@ NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 SECRET = "/services/T000/B000/CANARY"
 
 
+def nothing(secrets: object) -> None:
+    """For tests that do not look at masking."""
+
+
 @contextlib.contextmanager
 def receiver(folder: Path, status: int = 200) -> Iterator[tuple[str, str, list[Any]]]:
     """A server with TLS: its address, its authority's file, and what it was sent."""
@@ -69,7 +73,7 @@ def test_a_change_is_told_once_and_no_change_is_not_told(tmp_path: Path) -> None
     with receiver(tmp_path) as (url, ca_cert, got):
         for day, status in enumerate(("missing", "missing", "in_sync", "in_sync")):
             _report, warnings = run(
-                given(tmp_path, status, url, webhook_ca_cert=ca_cert), NOW + datetime.timedelta(days=day)
+                given(tmp_path, status, url, webhook_ca_cert=ca_cert), NOW + datetime.timedelta(days=day), nothing
             )
             assert warnings == ()
     assert [(path, sent["verdict"]) for path, sent in got] == [(SECRET, "drift"), (SECRET, "in_sync")]
@@ -79,21 +83,21 @@ def test_a_change_is_told_once_and_no_change_is_not_told(tmp_path: Path) -> None
 
 def test_slack_gets_a_text_without_markup_of_ours(tmp_path: Path) -> None:
     with receiver(tmp_path) as (url, ca_cert, got):
-        run(given(tmp_path, "missing", url, webhook_ca_cert=ca_cert, webhook_format="slack"), NOW)
+        run(given(tmp_path, "missing", url, webhook_ca_cert=ca_cert, webhook_format="slack"), NOW, nothing)
     assert got[0][1] == {"text": "Amazon integration: drift\nFirst look: 1 new\n! dev: drift"}
 
 
 @pytest.mark.parametrize(("status", "said"), [(500, "HTTP 500"), (302, "HTTP 302")])
 def test_a_refusal_or_a_redirect_is_a_warning_without_the_address(tmp_path: Path, status: int, said: str) -> None:
     with receiver(tmp_path, status) as (url, ca_cert, _got):
-        report, warnings = run(given(tmp_path, "missing", url, webhook_ca_cert=ca_cert), NOW)
+        report, warnings = run(given(tmp_path, "missing", url, webhook_ca_cert=ca_cert), NOW, nothing)
     assert said in warnings[0] and "CANARY" not in warnings[0]
     assert report.verdict == "drift"
 
 
 def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
     with receiver(tmp_path) as (url, _ca_cert, got):
-        _report, warnings = run(given(tmp_path, "missing", url), NOW)
+        _report, warnings = run(given(tmp_path, "missing", url), NOW, nothing)
     assert "no connection (SSLCertVerificationError)" in warnings[0]
     assert got == []
 
@@ -106,5 +110,5 @@ def test_an_address_without_tls_or_without_a_history_is_refused(
     tmp_path: Path, more: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(BadInputError, match=said) as caught:
-        run(given(tmp_path, "missing", f"https://127.0.0.1:1{SECRET}") | more, NOW)
+        run(given(tmp_path, "missing", f"https://127.0.0.1:1{SECRET}") | more, NOW, nothing)
     assert "CANARY" not in str(caught.value)

@@ -4,64 +4,13 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Style and script of the report's page. Constants, so that their hashes in the page's policy never change by data.
+"""Script of the report's page. A constant, so that its hash in the page's policy never changes by data.
 
-Colours: every text colour has a contrast of 4.5 or more on every ground it stands on, in both themes (WCAG 2.2,
-1.4.3); what is told by colour is told by a shape and a word, too (1.4.1).
+It filters, unfolds and copies, and works on one record an item: a row of the page, or an entry of its data where the
+report is large. What is summarised is a record, too, that stands for many items.
 """
 
 from __future__ import annotations
-
-STYLE = """
-:root{color-scheme:light dark;--ground:#ffffff;--raised:#f4f6f8;--text:#1b1f24;--quiet:#4d5562;--line:#7c8694;
---link:#0b57b3;--sync:#1a6b2f;--drift:#8a4b00;--unchecked:#6b2fa0;--error:#b00020}
-@media (prefers-color-scheme:dark){:root{--ground:#14171b;--raised:#1f242a;--text:#e8eaed;--quiet:#b3bac5;
---line:#7f8995;--link:#8ab8ff;--sync:#7bd88f;--drift:#ffb65c;--unchecked:#d3a4ff;--error:#ff9a9a}}
-*{box-sizing:border-box}
-[hidden]{display:none!important}
-html{background:var(--ground);color:var(--text);font:1rem/1.5 system-ui,sans-serif;scroll-behavior:smooth}
-body{margin:0 auto;max-width:72rem;padding:1rem;overflow-wrap:anywhere}
-h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2rem 0 .5rem}h3{font-size:1.1rem;margin:0}
-h4{font-size:1rem;margin:0}h5{font-size:1rem;margin:.75rem 0 .25rem}
-a{color:var(--link)}
-:focus-visible{outline:3px solid var(--link);outline-offset:2px}
-.skip{position:absolute;left:-100vw}.skip:focus{left:1rem;top:.5rem;background:var(--ground);padding:.5rem}
-.verdict{font-size:1.2rem;font-weight:600;border:2px solid;border-radius:.5rem;padding:.5rem 1rem;margin:1rem 0}
-.verdict span+span{color:var(--text)}
-.quiet{color:var(--quiet)}
-.sync{color:var(--sync)}.drift{color:var(--drift)}.unchecked{color:var(--unchecked)}.error{color:var(--error)}
-.ignored{color:var(--quiet)}
-.scroll{overflow-x:auto}.tall{max-height:60vh;overflow:auto}.tall thead th{position:sticky;top:0}
-table{border-collapse:collapse;width:100%}
-caption{text-align:left;color:var(--quiet);padding:.25rem 0}
-th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-.scroll th,.scroll td{min-width:8rem;overflow-wrap:break-word}
-thead th{background:var(--raised)}
-.filter{display:flex;flex-wrap:wrap;gap:.75rem;align-items:end;background:var(--raised);padding:.75rem 1rem;
-border-radius:.5rem;margin:1rem 0}
-.filter label{display:grid;gap:.2rem;font-weight:600;min-width:0}
-.filter p{flex-basis:100%;margin:0}
-input,select,button{font:inherit;font-weight:400;color:var(--text);background:var(--ground);
-border:1px solid var(--line);border-radius:.3rem;padding:.4rem .6rem;min-height:2.5rem;max-width:100%}
-button{cursor:pointer}
-.environment{border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:1rem 0}
-.item{border-left:.3rem solid var(--line);padding:.25rem 0 .25rem .9rem;margin:1rem 0}
-.item p{margin:.1rem 0}
-dl{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;gap:.15rem 1rem;margin:.4rem 0}
-dt{color:var(--quiet)}dd{margin:0;white-space:pre-wrap;min-width:0}
-pre{background:var(--raised);padding:.75rem;overflow:auto;white-space:pre;overflow-wrap:normal;border-radius:.3rem}
-summary{cursor:pointer;padding:.3rem 0}summary h3,summary h4{display:inline}
-code{font-family:ui-monospace,monospace}
-@media (max-width:40rem){dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .4rem}.filter label{flex:1 1 100%}
-th,td{padding:.35rem}}
-@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-@media print{:root{color-scheme:light;--ground:#ffffff;--raised:#ffffff;--text:#000000;--quiet:#333333;--line:#777777;
---link:#000000;--sync:#000000;--drift:#000000;--unchecked:#000000;--error:#000000}
-.filter,.skip,button{display:none!important}body{max-width:none;padding:0}
-.scroll{overflow:visible;max-height:none}.tall thead th{position:static}
-pre{white-space:pre-wrap}.item,tr{break-inside:avoid}
-details::details-content{content-visibility:visible;block-size:auto;display:block}}
-"""
 
 SCRIPT = """
 (() => {
@@ -69,6 +18,7 @@ SCRIPT = """
 const KEYS = ["status", "severity", "environment", "q"];
 const SEVERITIES = ["critical", "high", "medium", "low", "info"];
 const BATCH = 100;
+const ROWS = 200;
 const byId = (id) => document.getElementById(id);
 const words = (name) => name.replaceAll("_", " ");
 const kindOf = (status) => (status === "in_sync" ? "sync" : status === "ignored" ? "ignored" : "wrong");
@@ -86,14 +36,23 @@ function mark(kind, text) {
 }
 const SHAPES = {sync: "\\u25cf", drift: "\\u25b2", unchecked: "\\u25c6", error: "\\u25a0", ignored: "\\u25cb"};
 
-// One record an item, from the rows of the page or, in a large report, from its data.
-const records = data ? data.environments.flatMap((environment) => environment.items.map((item) => ({
-  environment: environment.name, home: environment, id: item[0], kind: item[1], status: item[2], severity: item[3],
-  facts: item[4], get text() { return [item[0], words(item[2]), ...item[4].flat()].join(" "); },
-}))) : [...document.querySelectorAll("[data-status]")].map((row) => ({
+// One record an item, or one for many that are summarised: from the page or, in a large report, from its data.
+const records = data ? data.environments.flatMap((environment) => [
+  ...environment.items.map((item) => ({
+    environment: environment.name, home: environment, id: item[0], kind: item[1], status: item[2], severity: item[3],
+    facts: item[4], title: item[5], owner: item[6], count: 1,
+    get text() { return [item[0], words(item[2]), ...item.slice(4).flat(2)].join(" "); },
+  })),
+  ...environment.groups.flatMap(([title, groups]) => groups.map(([check, kind, status, severity, count]) => ({
+    environment: environment.name, home: environment, group: title, id: check, kind, status, severity, count,
+    get text() { return `${check} ${words(status)}`; },
+  }))),
+]) : [...document.querySelectorAll("[data-status]")].map((row) => ({
   environment: row.closest("[data-environment]").dataset.environment, home: row.closest("[data-environment]"),
-  row, status: row.dataset.status, severity: row.dataset.severity, get text() { return row.textContent; },
+  row, status: row.dataset.status, severity: row.dataset.severity, count: Number(row.dataset.count || 1),
+  get text() { return row.textContent; },
 }));
+const sum = (list, kind) => list.reduce((all, record) => all + (kindOf(record.status) === kind ? record.count : 0), 0);
 const homes = data ? data.environments : [...document.querySelectorAll("[data-environment]")];
 const nameOf = (home) => (data ? home.name : home.dataset.environment);
 let want = {};
@@ -105,23 +64,66 @@ function matches(record) {
     && (!want.q || record.lower.includes(want.q.toLowerCase()));
 }
 
-function card(record) {
+// Rows a batch at a time: a browser lays out some hundreds at once, not fifty thousand.
+function batched(parent, list, element) {
+  let at = 0;
+  const line = make("p", {class: "quiet"});
+  const more = make("button", {type: "button"});
+  const add = () => {
+    const added = list.slice(at, at + ROWS).map(element);
+    parent.append(...added);
+    at += added.length;
+    const left = list.length - at;
+    line.textContent = `${left} further items are not listed yet.`;
+    more.textContent = `Show ${Math.min(left, ROWS)} more of ${left} further items`;
+    if (!left) { line.remove(); more.remove(); }
+    return added[0];
+  };
+  more.addEventListener("click", () => {
+    const first = add();
+    first.tabIndex = -1;
+    first.focus();
+  });
+  add();
+  return at < list.length ? [line, more] : [];
+}
+function facts(pairs) {
   const list = make("dl");
-  for (const [label, text] of record.facts) list.append(make("dt", null, label), make("dd", null, text));
-  return make("article", {class: "item", "data-status": record.status, "data-severity": record.severity},
-    make("h4", null, ...mark(record.kind, record.id)),
-    make("p", null, make("strong", null, words(record.status)), `, severity ${record.severity}`), list);
+  for (const [label, text] of pairs) list.append(make("dt", null, label), make("dd", null, text));
+  return list;
+}
+function card(record) {
+  const {kind, status, severity} = record;
+  const made = make("article", {class: `item ${kind}`, "data-status": status, "data-severity": severity},
+    make("h4", null, ...mark(kind, record.id)),
+    make("p", null, make("strong", {class: `badge ${kind}`}, words(status)), " ",
+      make("span", {class: `badge ${severity}`}, `severity ${severity}`)), facts(record.facts));
+  if (record.owner) {
+    made.append(make("details", {class: "owner"}, make("summary", null, record.title), facts(record.owner)));
+  }
+  return made;
 }
 function table(title, shown, labels) {
   const body = make("tbody");
-  for (const record of shown) {
-    const facts = Object.fromEntries(record.facts);
-    body.append(make("tr", {"data-status": record.status, "data-severity": record.severity},
+  const rest = batched(body, shown, (record) => {
+    const known = Object.fromEntries(record.facts);
+    return make("tr", {"data-status": record.status, "data-severity": record.severity},
       make("th", {scope: "row"}, ...mark(record.kind, record.id)),
-      ...labels.map((label) => make("td", null, facts[label] || ""))));
-  }
+      ...labels.map((label) => make("td", null, known[label] || "")));
+  });
   const head = make("tr", null, ...["Item", ...labels].map((label) => make("th", {scope: "col"}, label)));
-  return [make("h4", null, `${title} (${shown.length})`), make("table", null, make("thead", null, head), body)];
+  const made = make("table", {class: "items"}, make("thead", null, head), body);
+  return [make("h4", null, `${title} (${shown.length})`), made, ...rest];
+}
+function groupTable(title, shown) {
+  const cell = (text) => make("td", null, text);
+  const rows = shown.map((record) => make("tr", {"data-status": record.status, "data-severity": record.severity},
+    make("th", {scope: "row"}, ...mark(record.kind, record.id)),
+    cell(words(record.status)), cell(record.severity), cell(record.count)));
+  const head = make("tr", null, ...data.groups.map((label) => make("th", {scope: "col"}, label)));
+  const count = shown.reduce((all, record) => all + record.count, 0);
+  return [make("h4", null, `${title} (${count})`),
+    make("table", null, make("thead", null, head), make("tbody", null, ...rows))];
 }
 function steps(rows) {
   const head = make("tr", null, ...data.steps.map((label) => make("th", {scope: "col"}, label)));
@@ -153,12 +155,18 @@ function fill(fold) {
   const {home, shown} = fold;
   if (home.error) fold.append(make("p", null, make("strong", {class: "error"}, "Not finished: "), home.error));
   if (home.steps.length) fold.append(steps(home.steps));
-  fold.append(...shown.filter((record) => kindOf(record.status) === "wrong").map(card));
+  const single = shown.filter((record) => !record.group);
+  const cards = make("div");
+  fold.append(cards, ...batched(cards, single.filter((record) => kindOf(record.status) === "wrong"), card));
   if (home.fragment) fold.append(fragment(home.fragment));
-  const ignored = shown.filter((record) => record.status === "ignored");
+  const ignored = single.filter((record) => record.status === "ignored");
   if (ignored.length) fold.append(...table("Ignored", ignored, ["Address", "Why"]));
-  const sync = shown.filter((record) => record.status === "in_sync");
+  const sync = single.filter((record) => record.status === "in_sync");
   if (sync.length) fold.append(...table("In sync", sync, ["Address"]));
+  for (const [title] of home.groups) {
+    const groups = shown.filter((record) => record.group === title);
+    if (groups.length) fold.append(...groupTable(title, groups));
+  }
 }
 function renderFolds(found) {
   const byHome = new Map();
@@ -171,9 +179,8 @@ function renderFolds(found) {
   const open = Boolean(KEYS.some((key) => want[key]) && found.length <= 200);
   const folds = chosen.slice(0, limit).map((home) => {
     const shown = byHome.get(home) || [];
-    const count = (kind) => shown.filter((record) => kindOf(record.status) === kind).length;
-    const said = `: ${home.verdict}; ${count("wrong")} not clean, ${count("ignored")} ignored, `
-      + `${count("sync")} in sync`;
+    const said = `: ${home.verdict}; ${sum(shown, "wrong")} not clean, ${sum(shown, "ignored")} ignored, `
+      + `${sum(shown, "sync")} in sync`;
     const fold = make("details", {class: "environment", "data-environment": home.name},
       make("summary", null, make("h3", null, ...mark(home.kind, home.name)), said));
     fold.home = home;
@@ -231,9 +238,8 @@ function hideRows(found) {
 function apply() {
   const found = records.filter(matches);
   if (data) renderFolds(found); else hideRows(found);
-  const count = (list, kind) => list.filter((record) => kindOf(record.status) === kind).length;
   const said = [["wrong", "not clean"], ["ignored", "ignored"], ["sync", "in sync"]].map(([kind, text]) =>
-    `${count(found, kind)} of ${count(records, kind)} ${text}`);
+    `${sum(found, kind)} of ${sum(records, kind)} ${text}`);
   byId("shown").textContent = `Shown: ${said.join(", ")}.`;
 }
 function offer(select, value, text) {
