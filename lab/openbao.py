@@ -111,7 +111,7 @@ def furnish(vault: Vault, drawn: seed.Seed) -> str:
     backend = _collection_module()
     client = vault.client()
     tenant_pattern = seed.TENANT_PATH.format(tenant="+")
-    for name, text in _policies(tenant_pattern).items():
+    for name, text in policies(tenant_pattern).items():
         client.sys.create_or_update_policy(name, text)
         created = client.auth.token.create_orphan(
             policies=[name], period=f"{_DAY}s", no_default_policy=True, display_name=f"lab-{name}"
@@ -186,7 +186,7 @@ def _configuration(vault: Vault, port: int, certificate: Path, key: Path) -> dic
     }
 
 
-def _policies(tenant_pattern: str) -> Mapping[str, str]:
+def policies(tenant_pattern: str) -> Mapping[str, str]:
     """The credentials of an operator: set-up once, day-to-day repair, and the auditors, who write nothing. The second
     of them sees which keys a document has and can read no secret."""
     documents = (seed.APP_PATH, tenant_pattern)

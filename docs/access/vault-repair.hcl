@@ -1,0 +1,27 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# A repair. It cannot write the policy or the token role: see bootstrap.
+#
+# Adapt the mount, the paths and keybuzz-backend-dev to your own names.
+# vault policy write keybuzz-repair vault-repair.hcl
+path "sys/policies/acl/keybuzz-backend-dev" { capabilities = ["read"] }
+path "auth/token/roles/keybuzz-backend-dev" { capabilities = ["read"] }
+path "auth/token/create/keybuzz-backend-dev" { capabilities = ["update"] }
+path "auth/token/lookup-accessor" { capabilities = ["update"] }
+path "auth/token/revoke-accessor" { capabilities = ["update"] }
+path "auth/token/renew-accessor" { capabilities = ["update"] }
+path "auth/token/lookup" { capabilities = ["update"] }
+path "sys/mounts/auth/token/tune" { capabilities = ["read"] }
+path "auth/token/renew-self" { capabilities = ["update"] }
+path "secret/data/keybuzz/amazon_spapi/app" { capabilities = ["create", "read", "update", "patch"] }
+path "secret/undelete/keybuzz/amazon_spapi/app" { capabilities = ["update"] }
+path "secret/metadata/keybuzz/amazon_spapi/app" { capabilities = ["create", "read", "update", "patch"] }
+path "secret/subkeys/keybuzz/amazon_spapi/app" { capabilities = ["read"] }
+path "secret/data/keybuzz/tenants/+/amazon_spapi" { capabilities = ["create", "read", "update", "patch"] }
+path "secret/undelete/keybuzz/tenants/+/amazon_spapi" { capabilities = ["update"] }
+path "secret/metadata/keybuzz/tenants/+/amazon_spapi" { capabilities = ["create", "read", "update", "patch"] }
+path "secret/subkeys/keybuzz/tenants/+/amazon_spapi" { capabilities = ["read"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }
+path "sys/capabilities-self" { capabilities = ["update"] }
