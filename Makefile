@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity chaos chaos-orders \
-	bench-orders lint build recording clean
+	bench-orders bench-noop bench-fleet lint build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ bench-orders: $(STAMP) ## How long Amazon makes an import wait, and how fast pag
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.load
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders.tenants
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.orders
+
+bench-noop: $(STAMP) ## What it costs to find that there is nothing to do, beside an empty playbook and one by hand
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.noop
+
+bench-fleet: $(STAMP) ## The audit of 10 to 10,000 tenants in each of three environments
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.fleet
 
 test: $(STAMP) ## Everything that CI runs
 	@bash tests/run.sh
