@@ -36,11 +36,10 @@ def run_module(module: Any, check: str, work: Callable[[Protect], Outcome]) -> N
     def remember(secrets: Iterable[str | None]) -> None:
         protect(module, secrets)
 
-    secret_options = [name for name, spec in module.argument_spec.items() if spec.get("no_log")]
     for warning in insecure_options(module.params):
         module.warn(warning)
     try:
-        remember(module.params.get(name) for name in secret_options)
+        remember(secret_values(module.argument_spec, module.params))
         outcome = work(remember)
     except KeybuzzError as error:
         _answer_failure(module, check, error)
@@ -61,6 +60,19 @@ def run_module(module: Any, check: str, work: Callable[[Protect], Outcome]) -> N
     module.exit_json(**result(outcome, check_mode=module.check_mode))
 
 
+def secret_values(options: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]) -> list[str]:
+    """What was given for the options that hold a secret, those within others included."""
+    found = []
+    for name, spec in options.items():
+        value = params.get(name)
+        if spec.get("no_log") and isinstance(value, str):
+            found.append(value)
+        for inner in value if isinstance(value, list) else [value]:
+            if spec.get("options") and isinstance(inner, Mapping):
+                found += secret_values(spec["options"], inner)
+    return found
+
+
 def result(outcome: Outcome, *, check_mode: bool) -> dict[str, object]:
     """The keys every module returns: ``changed``, ``drift``, ``verdict``, ``remaining``, ``diff`` and its own facts."""
     if check_mode:
@@ -74,7 +86,7 @@ def result(outcome: Outcome, *, check_mode: bool) -> dict[str, object]:
         "changed": outcome.changed,
         "drift": [item.as_dict() for item in outcome.items],
         "remaining": [item.as_dict() for item in remaining],
-        "verdict": verdict(remaining),
+        "verdict": outcome.judged or verdict(remaining),
         "diff": _diff(pending(outcome.items)),
     }
 
@@ -93,6 +105,15 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
     if isinstance(found, Outcome):  # the work knows more than the error: what it found, and what it wrote before
         module.fail_json(msg=str(error), **result(found, check_mode=False))
         return
+    outcome = could_not_look(check, error)
+    if module.check_mode and not isinstance(error, BadInputError):
+        module.exit_json(**result(outcome, check_mode=True))
+    found_out = [item.as_dict() for item in outcome.items]
+    module.fail_json(msg=str(error), drift=found_out, remaining=found_out, verdict="error")
+
+
+def could_not_look(check: str, error: KeybuzzError) -> Outcome:
+    """What a look amounts to that ended with this error: one item, which no verdict calls in sync."""
     item = Item(
         id=f"{check}/could-not-check",
         address=error.address,
@@ -102,10 +123,7 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
         reason=f"While {error.doing} {error.address}: {error.answered}.",
         hint=error.remedy,
     )
-    if module.check_mode and not isinstance(error, BadInputError):
-        module.exit_json(**result(Outcome(items=(item,), changed=False, facts=_denied(error)), check_mode=True))
-    found_out = [item.as_dict()]
-    module.fail_json(msg=str(error), drift=found_out, remaining=found_out, verdict="error")
+    return Outcome(items=(item,), changed=False, facts=_denied(error))
 
 
 def _denied(error: KeybuzzError) -> dict[str, object]:

@@ -102,6 +102,7 @@ class Outcome:
     :param changed: something was written, or would have been in check mode.
     :param remaining: what is left after applying. ``None`` means: every item with an action was applied.
     :param facts: further results, JSON types only, no secret in any form.
+    :param judged: the verdict of all that was looked at, where ``items`` hold only a part of it.
     """
 
     items: tuple[Item, ...]
@@ -109,6 +110,7 @@ class Outcome:
     remaining: tuple[Item, ...] | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    judged: Verdict | None = None
 
 
 def pending(items: Iterable[Item]) -> tuple[Item, ...]:
@@ -126,15 +128,17 @@ def applied(items: Iterable[Item]) -> tuple[Item, ...]:
     )
 
 
-def verdict(items: Sequence[Item]) -> Verdict:
+def verdict(items: Sequence[Item], repaired_before: Iterable[str] = ()) -> Verdict:
     """The verdict of a set. Nothing looked at is ``incomplete``: it must never read as green.
 
     What could not be checked makes the set ``incomplete``, unless it waits only for items of the same set that a
     repair will write: then the set is ``drift`` because of those.
+
+    :param repaired_before: ids of items outside the set which the same repair writes before.
     """
     if any(item.status == "error" for item in items):
         return "error"
-    repairable = {item.id for item in pending(items)}
+    repairable = {item.id for item in pending(items)} | set(repaired_before)
     unexplained = [
         item
         for item in items
@@ -143,6 +147,18 @@ def verdict(items: Sequence[Item]) -> Verdict:
     if not items or unexplained:
         return "incomplete"
     return "in_sync" if all(item.status in CLEAN for item in items) else "drift"
+
+
+WORST_FIRST: tuple[Verdict, ...] = ("error", "incomplete", "drift")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict over several sets; over none it is ``incomplete``."""
+    found = set(verdicts)
+    for one in WORST_FIRST:
+        if one in found:
+            return one
+    return "in_sync" if found else "incomplete"
 
 
 class Fingerprints:

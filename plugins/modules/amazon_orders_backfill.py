@@ -32,6 +32,7 @@ description:
   - Only one import of a tenant runs at a time; see O(lock). Several tenants can be imported side by side in one call.
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._planned
   - keybuzz.amazon._vault
   - keybuzz.amazon._postgresql
   - keybuzz.amazon._amazon
@@ -514,57 +515,14 @@ verdict:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, argument_spec, run_module
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, run_module
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_documents, amazon_orders_backfill
-from ansible_collections.keybuzz.amazon.plugins.module_utils._options import AMAZON, POSTGRESQL, VAULT
-
-ARGUMENT_SPEC = argument_spec(
-    VAULT,
-    POSTGRESQL,
-    AMAZON,
-    amazon_documents.DOCUMENTS,
-    tenant={"type": "str"},
-    tenants={"type": "list", "elements": "str"},
-    parallel={"type": "int", "default": 100},
-    mode={"type": "str", "choices": ["backfill", "catch_up", "reconcile", "replay", "purge"], "default": "backfill"},
-    retention_days={"type": "int"},
-    overlap={"type": "int", "default": 600},
-    max_lag={"type": "int", "default": 900},
-    marketplace_id={"type": "str"},
-    days={"type": "int", "default": 90},
-    until={"type": "str"},
-    fresh_for={"type": "int", "default": 86400},
-    source={"type": "str", "choices": ["auto", "search", "report", "v0"], "default": "auto"},
-    expected_orders={"type": "int"},
-    page_size={"type": "int", "default": 100},
-    wait_budget={"type": "float", "default": 3600},
-    max_quarantine_ratio={"type": "float", "default": 0.05},
-    lock={"type": "str", "choices": ["auto", "session", "heartbeat"], "default": "auto"},
-    restart={"type": "bool", "default": False},
-    manage_schema={"type": "bool", "default": False},
-    tenants_table={"type": "str", "default": "tenants"},
-    tenant_columns={"type": "dict", "default": {}},
-    orders_table={"type": "str", "default": "orders"},
-    order_columns={"type": "dict", "default": {}},
-    items_table={"type": "str", "default": "order_items"},
-    item_columns={"type": "dict", "default": {}},
-    errors_table={"type": "str", "default": "order_import_errors"},
-    runs_table={"type": "str", "default": "amazon_backfill_runs"},
-    quota_table={"type": "str", "default": "amazon_quota"},
-    progress_interval={"type": "float", "default": 10},
-    progress_file={"type": "path"},
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_orders_backfill
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_orders_backfill import OPTIONS, RULES
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        required_one_of=[("tenant", "tenants")],
-        mutually_exclusive=[("tenant", "tenants")],
-        required_if=[("mode", "purge", ("retention_days",))],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES)
 
     def work(protect: Protect) -> Outcome:
         return amazon_orders_backfill.run(module.params, protect, check_mode=module.check_mode)

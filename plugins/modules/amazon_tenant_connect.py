@@ -23,6 +23,7 @@ description:
   - Several tenants can be done in one run, over one connection to each server. One that fails never hides the others.
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._planned
   - keybuzz.amazon._vault
   - keybuzz.amazon._postgresql
   - keybuzz.amazon._amazon
@@ -326,48 +327,15 @@ verdict:
   sample: in_sync
 """
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, argument_spec, run_module
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, run_module
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_documents, amazon_tenant_connect
-from ansible_collections.keybuzz.amazon.plugins.module_utils._options import AMAZON, POSTGRESQL, VAULT
-
-ARGUMENT_SPEC = argument_spec(
-    VAULT,
-    POSTGRESQL,
-    AMAZON,
-    amazon_documents.DOCUMENTS,
-    tenant={"type": "str"},
-    tenants={"type": "list", "elements": "str"},
-    depth={"type": "str", "choices": ["keys", "values"], "default": "values"},
-    state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-    refresh_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN"])},
-    refresh_token_file={"type": "path", "no_log": False, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN_FILE"])},
-    authorization_code={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_AUTHORIZATION_CODE"])},
-    oauth_state={"type": "str", "no_log": False},
-    oauth_state_lifetime={"type": "int", "default": 3600},
-    marketplace_id={"type": "str"},
-    seller_id={"type": "str"},
-    region={"type": "str"},
-    amazon_seller_central={"type": "str"},
-    draft_application={"type": "bool", "default": False},
-    connected_status={"type": "str", "default": "CONNECTED"},
-    disconnected_status={"type": "str", "default": "DISCONNECTED"},
-    display_name={"type": "str"},
-    owner={"type": "str"},
-    create_row={"type": "bool", "default": False},
-    tenants_table={"type": "str", "default": "tenants"},
-    tenant_columns={"type": "dict", "default": {}},
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amazon_tenant_connect
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_tenant_connect import OPTIONS, RULES
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        supports_check_mode=True,
-        required_one_of=[("tenant", "tenants")],
-        mutually_exclusive=[("tenant", "tenants")],
-    )
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES)
 
     def work(protect: Protect) -> Outcome:
         return amazon_tenant_connect.run(module.params, protect, check_mode=module.check_mode)

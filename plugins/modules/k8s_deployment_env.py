@@ -56,6 +56,7 @@ seealso:
     link: https://docs.ansible.com/projects/ansible/latest/collections/kubernetes/core/k8s_module.html
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._planned
   - keybuzz.amazon._kubernetes
 options:
   namespace:
@@ -502,121 +503,19 @@ missing_permissions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import argument_spec, run_module
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import connect
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.options import wishes
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.k8s_deployment_env import run
-from ansible_collections.keybuzz.amazon.plugins.module_utils._options import KUBERNETES
-
-KEY = {"type": "str", "required": True, "no_log": False}
-REFERENCE = {
-    "type": "dict",
-    "no_log": False,
-    "options": {
-        "name": {"type": "str", "required": True},
-        "key": KEY,
-        "optional": {"type": "bool", "default": False},
-    },
-}
-SECRET = {"type": "str", "no_log": False}
-ENV = {
-    "name": {"type": "str", "required": True},
-    "value": {"type": "str"},
-    "secret_key_ref": REFERENCE,
-    "config_map_key_ref": REFERENCE,
-}
-ENV_FROM = {
-    "secret": SECRET,
-    "config_map": {"type": "str"},
-    "prefix": {"type": "str", "default": ""},
-    "optional": {"type": "bool", "default": False},
-}
-DEPLOYMENT = {
-    "name": {"type": "str", "required": True},
-    "namespace": {"type": "str"},
-    "container": {"type": "str"},
-}
-FLAGS = ["--use-openssl-ca", "--insecure-http-parser", "--tls-min-v1.0", "--tls-min-v1.1"]
-FORBIDDEN = {
-    "name": {"type": "str", "required": True},
-    "value": {"type": "str"},
-    "flags": {"type": "list", "elements": "str"},
-    "in_env_from": {"type": "bool", "default": True},
-}
-CONTENT_FROM = {
-    "namespace": {"type": "str"},
-    "secret": SECRET,
-    "config_map": {"type": "str"},
-    "key": KEY,
-}
-CONFIG_MOUNT = {
-    "volume": {"type": "str", "required": True},
-    "config_map": {"type": "str", "required": True},
-    "key": KEY,
-    "mount_path": {"type": "path", "required": True},
-    "content": {"type": "str"},
-    "content_file": {"type": "path"},
-    "content_from": {
-        "type": "dict",
-        "options": CONTENT_FROM,
-        "mutually_exclusive": [("secret", "config_map")],
-        "required_one_of": [("secret", "config_map")],
-    },
-    "verify_url": {"type": "str"},
-    "pin_sha256": {"type": "str", "no_log": False},
-}
-RESTART_FOR = {
-    "secret": {**SECRET, "required": True},
-    "will_change": {"type": "bool", "default": False},
-}
-ONE_VALUE = ("value", "secret_key_ref", "config_map_key_ref")
-ONE_CONTENT = ("content", "content_file", "content_from")
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, run_module
+from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module import k8s_deployment_env
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.k8s_deployment_env import OPTIONS, RULES
 
 
-def list_of(options, *, one_of=None, or_else=(), default=()):
-    """A list of dicts with these options, exactly one of ``one_of`` among them; ``or_else`` may do without."""
-    spec = {"type": "list", "elements": "dict", "default": list(default), "options": options}
-    if one_of:
-        spec.update(mutually_exclusive=[one_of], required_one_of=[(*one_of, *or_else)])
-    return spec
+def main() -> None:
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES)
 
+    def work(protect: Protect) -> Outcome:
+        return k8s_deployment_env.from_options(module.params, protect, check_mode=module.check_mode)
 
-def main():
-    module = AnsibleModule(
-        argument_spec=argument_spec(
-            KUBERNETES,
-            namespace={"type": "str", "required": True},
-            deployment={"type": "str"},
-            deployments={"type": "list", "elements": "dict", "options": DEPLOYMENT},
-            container={"type": "str"},
-            env=list_of(ENV, one_of=ONE_VALUE),
-            env_from=list_of(ENV_FROM, one_of=("secret", "config_map")),
-            absent={"type": "list", "elements": "str", "default": []},
-            forbidden=list_of(
-                FORBIDDEN,
-                default=(
-                    {"name": "NODE_TLS_REJECT_UNAUTHORIZED", "value": "0"},
-                    {"name": "VAULT_SKIP_VERIFY"},
-                    {"name": "NODE_OPTIONS", "flags": FLAGS},
-                ),
-            ),
-            config_mounts=list_of(CONFIG_MOUNT, one_of=ONE_CONTENT, or_else=("verify_url",)),
-            restart_for=list_of(RESTART_FOR),
-            on_foreign_owner={"type": "str", "choices": ["auto", "warn", "block", "force"], "default": "auto"},
-            wait={"type": "bool", "default": True},
-            wait_timeout={"type": "float"},
-        ),
-        mutually_exclusive=[("deployment", "deployments")],
-        required_one_of=[("deployment", "deployments")],
-        supports_check_mode=True,
-    )
-    run_module(
-        module,
-        "backend_access",
-        lambda protect: run(
-            connect(module.params, protect), wishes(module.params), protect, check_mode=module.check_mode
-        ),
-    )
+    run_module(module, "backend_access", work)
 
 
 if __name__ == "__main__":

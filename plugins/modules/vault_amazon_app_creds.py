@@ -48,6 +48,7 @@ seealso:
   - module: keybuzz.amazon.amazon_tenant_connect
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._planned
   - keybuzz.amazon._vault
   - keybuzz.amazon._kubernetes
   - keybuzz.amazon._amazon
@@ -351,60 +352,15 @@ verdict:
   sample: in_sync
 """
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, argument_spec, run_module
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, run_module
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import vault_amazon_app_creds
-from ansible_collections.keybuzz.amazon.plugins.module_utils._options import AMAZON, KUBERNETES, VAULT
-
-
-def key_names(defaults: dict[str, str]) -> dict[str, object]:
-    """A dict option with the name of a key for each field."""
-    options = {field: {"type": "str", "default": key, "no_log": False} for field, key in defaults.items()}
-    return {"type": "dict", "options": options, "apply_defaults": True, "no_log": False}
-
-
-DOCUMENT_KEYS = {
-    "client_id": "client_id",
-    "client_secret": "client_secret",
-    "application_id": "application_id",
-    "redirect_uri": "redirect_uri",
-    "region": "region",
-}
-SECRET_KEYS = {field: f"AMAZON_SPAPI_{field.upper()}" for field in DOCUMENT_KEYS}
-
-ARGUMENT_SPEC = argument_spec(
-    VAULT,
-    KUBERNETES,
-    AMAZON,
-    vault_mount={"type": "str", "default": "secret"},
-    path={"type": "str", "default": "keybuzz/amazon_spapi/app"},
-    document_keys=key_names(DOCUMENT_KEYS),
-    source_secret={
-        "type": "dict",
-        "no_log": False,
-        "options": {
-            "namespace": {"type": "str", "required": True},
-            "name": {"type": "str", "default": "amazon-spapi-creds"},
-            "keys": key_names(SECRET_KEYS),
-        },
-    },
-    client_id={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_CLIENT_ID"])},
-    client_secret={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_CLIENT_SECRET"])},
-    application_id={"type": "str"},
-    redirect_uri={"type": "str"},
-    region={"type": "str"},
-    verify={"type": "str", "choices": ["lwa", "none"], "default": "lwa"},
-    depth={"type": "str", "choices": ["keys", "values"], "default": "values"},
-    client_secret_since={"type": "str", "no_log": False},
-    secret_max_age_days={"type": "int", "default": 180, "no_log": False},
-    secret_age_warning_days={"type": "int", "default": 30, "no_log": False},
-    secret_age_critical_days={"type": "int", "default": 7, "no_log": False},
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.vault_amazon_app_creds import OPTIONS, RULES
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES)
 
     def work(protect: Protect) -> Outcome:
         return vault_amazon_app_creds.from_options(module.params, protect, check_mode=module.check_mode)

@@ -79,6 +79,7 @@ seealso:
   - module: keybuzz.amazon.vault_amazon_app_creds
 extends_documentation_fragment:
   - keybuzz.amazon._attributes
+  - keybuzz.amazon._planned
   - keybuzz.amazon._vault
   - keybuzz.amazon._kubernetes
 options:
@@ -445,63 +446,15 @@ verdict:
   sample: in_sync
 """
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, argument_spec, run_module
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import Protect, run_module
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import vault_token_secret
-from ansible_collections.keybuzz.amazon.plugins.module_utils._options import KUBERNETES, VAULT
-
-PLACE = {
-    "namespace": {"type": "str", "required": True},
-    "secret": {"type": "str", "default": "vault-token", "no_log": False},
-    "key": {"type": "str", "default": "VAULT_TOKEN", "no_log": False},
-}
-
-ARGUMENT_SPEC = argument_spec(
-    VAULT,
-    KUBERNETES,
-    strategy={"type": "str", "choices": ["scoped", "copy"], "default": "scoped"},
-    namespace={"type": "str", "default": "keybuzz-backend-dev"},
-    secret={"type": "str", "default": "vault-token", "no_log": False},
-    key={"type": "str", "default": "VAULT_TOKEN", "no_log": False},
-    vault_mount={"type": "str", "default": "secret"},
-    app_path={"type": "str", "default": "keybuzz/amazon_spapi/app"},
-    tenant_path_pattern={"type": "str", "default": "keybuzz/tenants/+/amazon_spapi"},
-    policy_name={"type": "str"},
-    policy={"type": "str"},
-    token_role={"type": "str", "no_log": False},
-    token_period={"type": "str", "default": "168h", "no_log": False},
-    renew_below={"type": "str"},
-    copy_from={"type": "dict", "options": PLACE},
-    compare_with={"type": "list", "elements": "dict", "options": PLACE},
-    environment={"type": "str"},
-    vault_bootstrap_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["VAULT_BOOTSTRAP_TOKEN"])},
-    vault_bootstrap_token_file={
-        "type": "path",
-        "no_log": False,
-        "fallback": (env_fallback, ["VAULT_BOOTSTRAP_TOKEN_FILE"]),
-    },
-    superseded={"type": "str", "choices": ["keep", "revoke"], "default": "keep"},
-    consumers={
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"deployment": {"type": "str", "required": True}, "namespace": {"type": "str"}},
-    },
-    auth_mode={"type": "str", "choices": ["token", "kubernetes"], "default": "token"},
-    service_account={"type": "str"},
-    kubernetes_auth_mount={"type": "str", "default": "kubernetes"},
-    kubernetes_auth_role={"type": "str"},
-    kubernetes_audience={"type": "str"},
-)
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.vault_token_secret import OPTIONS, RULES
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        supports_check_mode=True,
-        required_if=[("strategy", "copy", ["copy_from"]), ("auth_mode", "kubernetes", ["service_account"])],
-    )
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, **RULES)
 
     def work(protect: Protect) -> Outcome:
         return vault_token_secret.from_options(module.params, protect, check_mode=module.check_mode)

@@ -68,6 +68,31 @@ class Evidence:
                 found.append(f"{operation} {path}")
         return found
 
+    def vault_requests(self, since: Marks) -> list[str]:
+        """``operation path`` of every request to Vault but those of the backend itself.
+
+        Its token is used by whoever looks at it too, over the connection of his own token.
+        """
+        asked = [entry for entry in _json_lines(self.vault_log, since.vault) if entry.get("type") == "request"]
+        ours = {_port(entry) for entry in asked if not self._is_backends(entry)}
+        return [
+            f"{entry['request'].get('operation')} {entry['request'].get('path')}"
+            for entry in asked
+            if _port(entry) in ours
+        ]
+
+    def _is_backends(self, entry: dict[str, Any]) -> bool:
+        return self.backend_policy in (entry.get("auth", {}).get("policies") or ())
+
+    def kubernetes_requests(self, since: Marks) -> list[str]:
+        """``verb address`` of every request of the accounts that the collection works with."""
+        return [
+            f"{entry.get('verb')} {entry.get('requestURI')}"
+            for entry in _json_lines(self.kubernetes_log, since.kubernetes)
+            if ":keybuzz-ops:" in entry.get("user", {}).get("username", "")
+            and entry.get("stage", "ResponseComplete") == "ResponseComplete"
+        ]
+
     def kubernetes_writes(self, since: Marks) -> list[str]:
         """``verb resource/name`` of every change the repair or the audit account asked for, dry runs left out."""
         found = []
@@ -133,3 +158,7 @@ def _json_lines(path: Path, offset: int) -> list[dict[str, Any]]:
     with path.open("rb") as log:
         log.seek(offset)
         return [json.loads(line) for line in log.read().splitlines() if line.strip()]
+
+
+def _port(entry: dict[str, Any]) -> object:
+    return entry.get("request", {}).get("remote_port")

@@ -84,6 +84,9 @@ class KubeClient:
             return None
         return self._checked("get", path, code, body)
 
+    def forget(self) -> None:
+        """Go by nothing that was read before. A client of this class does not."""
+
     def list(self, path: str, *, label_selector: str | None = None) -> builtins.list[dict[str, Any]]:
         """All objects of a collection, page by page."""
         found: builtins.list[dict[str, Any]] = []
@@ -204,14 +207,14 @@ class KubeClient:
         return headers
 
 
-def connect(params: Mapping[str, Any], protect: Protect) -> KubeClient:
+def connect(params: Mapping[str, Any], protect: Protect, kind: type[KubeClient] = KubeClient) -> KubeClient:
     """From the Kubernetes options (see :mod:`_options`). Sends nothing yet, except what an exec plugin sends."""
     headers = params.get("proxy_headers") or {}
     secrets = [params.get("api_key"), headers.get("proxy_basic_auth"), headers.get("basic_auth")]
     secrets += secrets_of(params.get("kubeconfig"))
     if any(secrets):
         protect([secret for secret in secrets if secret])
-    return KubeClient(access(params, protect), timeout=float(params.get("kubernetes_timeout") or 10.0))
+    return kind(access(params, protect), timeout=float(params.get("kubernetes_timeout") or 10.0))
 
 
 def _pause(attempt: int, retry_after: str | None, longest: float) -> float:

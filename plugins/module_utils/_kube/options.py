@@ -70,6 +70,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
         on_foreign_owner=policy_of(params.get("on_foreign_owner")),
         wait=bool(params.get("wait", True)),
         wait_timeout=params.get("wait_timeout"),
+        planned=params.get("planned"),
     )
     _refuse_twice("env", (variable.name for variable in wanted.env))
     _refuse_twice("env_from", (f"{one.prefix}{one.kind} {one.name}" for one in wanted.env_from))

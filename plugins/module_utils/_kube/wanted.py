@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -94,7 +95,10 @@ class RestartFor:
 
 @dataclass(frozen=True)
 class Desired:
-    """Everything wanted of one container."""
+    """Everything wanted of one container.
+
+    :param planned: what may be written, as a plan has it; ``None`` where there is no plan.
+    """
 
     namespace: str
     deployment: str
@@ -108,6 +112,7 @@ class Desired:
     on_foreign_owner: Literal["auto", "warn", "block", "force"] = "auto"
     wait: bool = True
     wait_timeout: float | None = None
+    planned: Sequence[Mapping[str, object]] | None = None
 
     @property
     def managed_names(self) -> tuple[str, ...]:

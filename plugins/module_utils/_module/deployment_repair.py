@@ -37,6 +37,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_
     patched,
     permission_if_told,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 
 Protect = Callable[[Iterable[str | None]], None]
 
@@ -87,6 +88,7 @@ class Writer:
         mine: set[str] = set()
         for tries_left in reversed(range(TRIES)):
             self._refuse_blocked(desired, observed, made, first, changed=bool(mine))
+            refuse_unplanned(made.items, desired.planned)
             try:
                 self._refuse_unallowed(desired, observed, made, first, changed=bool(mine))
                 self._write_config_maps(desired, observed, made)

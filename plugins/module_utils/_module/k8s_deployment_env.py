@@ -22,11 +22,13 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import foreig
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.client import AdmissionRefused, Conflict, KubeClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed, read_deployment
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.observe import Look
+from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.options import wishes
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.plan import ROLLOUT, Plan, plan
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.pods import why_not_ready
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.rollout import Rollout, deadline, verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wait import Awaited, wait_for_rollouts
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import Desired
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.connections import Connections
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_facts import (
     Done,
     NotAppliedError,
@@ -45,7 +47,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_repair import TRIES, Writer, Written
 
-__all__ = ["NotAppliedError", "RolloutFailedError", "run"]
+__all__ = ["NotAppliedError", "RolloutFailedError", "from_options", "run", "with_connections"]
 
 Protect = Callable[[Iterable[str | None]], None]
 
@@ -59,6 +61,17 @@ class _Looked:
 
     observed: Observed
     made: Plan
+
+
+def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
+    """Run with the module's options; connects first."""
+    with Connections(options, protect) as servers:
+        return with_connections(servers, options, check_mode=check_mode)
+
+
+def with_connections(servers: Connections, options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
+    """Run over connections that are there."""
+    return run(servers.kube, wishes(options), servers.protect, check_mode=check_mode)
 
 
 def run(client: KubeClient, desired: Desired | Sequence[Desired], protect: Protect, *, check_mode: bool) -> Outcome:
@@ -97,6 +110,7 @@ def _predicted(client: KubeClient, desired: Desired, look: Look, protect: Protec
         except Conflict:
             if not tries_left:
                 raise
+            client.forget()
             look = Look(client, protect)
     state = verdict(observed.deployment)
     if state.state in {"failed", "progressing"}:

@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +20,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     KeybuzzError,
     StaleError,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import client as kube_client
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_keys
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_age import (
@@ -52,8 +50,9 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_app_
     refuse_ambiguous_keys,
     wished,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.connections import Connections
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.lwa import InvalidClient, InvalidScope, LwaClient
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault_client
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.instants import instant, iso
@@ -82,32 +81,36 @@ class Servers:
 
 def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
     """Run with the module's options; connects first, and ends its login last."""
+    with Connections(options, protect) as servers:
+        return with_connections(servers, options, check_mode=check_mode)
+
+
+def with_connections(connections: Connections, options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
+    """Run over connections that are there."""
     refuse_ambiguous_keys(options["document_keys"])
     depth: kv.Depth = options.get("depth") or "values"
     document_keys.require_check_mode(depth, check_mode=check_mode)
     since = _given_since(options.get("client_secret_since"))
-    with closing(vault_client.connect(options, protect)) as vault:
-        # With depth keys no secret is read anywhere, the source's neither.
-        source = options.get("source_secret") if depth == "values" else None
-        kube = kube_client.connect(options, protect) if source else None
-        lwa = None
-        if options["verify"] == "lwa":
-            lwa = LwaClient(
-                options["amazon_lwa_url"], ca_cert=options["amazon_ca_cert"], timeout=options["amazon_timeout"]
-            )
-        servers = Servers(vault, options["vault_mount"], options["path"], lwa, protect, depth)
-        desired = Desired(
-            keys={name: options["document_keys"][name] for name in FIELDS},
-            limits=Limits(
-                options["secret_max_age_days"],
-                options["secret_age_warning_days"],
-                options["secret_age_critical_days"],
-            ),
-            undelete_command=f"vault kv undelete -mount={servers.mount} -versions=VERSION {servers.path}",
-            since=since,
-        )
-        wish = wished(options, kube, protect) if depth == "values" else Wish()
-        return run(servers, wish, desired, check_mode=check_mode)
+    vault = connections.vault
+    # With depth keys no secret is read anywhere, the source's neither.
+    source = options.get("source_secret") if depth == "values" else None
+    kube = connections.kube if source else None
+    lwa = None
+    if options["verify"] == "lwa":
+        lwa = LwaClient(options["amazon_lwa_url"], ca_cert=options["amazon_ca_cert"], timeout=options["amazon_timeout"])
+    servers = Servers(vault, options["vault_mount"], options["path"], lwa, connections.protect, depth)
+    desired = Desired(
+        keys={name: options["document_keys"][name] for name in FIELDS},
+        limits=Limits(
+            options["secret_max_age_days"],
+            options["secret_age_warning_days"],
+            options["secret_age_critical_days"],
+        ),
+        undelete_command=f"vault kv undelete -mount={servers.mount} -versions=VERSION {servers.path}",
+        since=since,
+    )
+    wish = wished(options, kube, connections.protect) if depth == "values" else Wish()
+    return run(servers, wish, desired, check_mode=check_mode, planned=options.get("planned"))
 
 
 def _given_since(text: str | None) -> datetime | None:
@@ -124,12 +127,21 @@ def _given_since(text: str | None) -> datetime | None:
     return moment
 
 
-def run(servers: Servers, wish: Wish, desired: Desired, *, check_mode: bool, now: datetime | None = None) -> Outcome:
+def run(
+    servers: Servers,
+    wish: Wish,
+    desired: Desired,
+    *,
+    check_mode: bool,
+    now: datetime | None = None,
+    planned: Sequence[Mapping[str, Any]] | None = None,
+) -> Outcome:
     """Look, prove, plan, and outside check mode repair.
 
     :param now: aware UTC time, for the age of the client secret.
+    :param planned: what may be written, if that is restricted.
     :raises BlockedError: outside check mode, when a value is nowhere to be had or Amazon refuses the credentials.
-    :raises StaleError: the document changed under our hands three times in a row.
+    :raises StaleError: the document changed under our hands three times in a row, or something was not planned.
     """
     fingerprints = Fingerprints()
     moment = now or datetime.now(UTC)
@@ -148,6 +160,7 @@ def run(servers: Servers, wish: Wish, desired: Desired, *, check_mode: bool, now
         if not todo:
             _refuse_if_blocked(items, observed)
             return _outcome(found, observed, before, changed=undeleted, remaining=items)
+        refuse_unplanned(items, planned)
         try:
             after, noted = _apply(servers, observed, desired)
         except kv.CasMismatch:

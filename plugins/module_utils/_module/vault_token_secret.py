@@ -8,16 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Fingerprints, Item, Outcome, pending
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BlockedError, ForbiddenError, StaleError
-from ansible_collections.keybuzz.amazon.plugins.module_utils._kube import client as kube_client
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.secret import SecretState, read_secret
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import vault_token_store as store
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.connections import Connections
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_class import classify
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token_intent import (
     INTENT_ITEM,
@@ -53,7 +53,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.vault_token
     UNPROVEN,
     revokes_blindly,
 )
-from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault_client
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kubernetes_auth, policy, token
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.given import given_token
 
@@ -73,27 +73,33 @@ class _Done:
 
 def from_options(options: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Outcome:
     """Run with the module's options; connects first."""
-    bootstrap_token = given_token(options, "vault_bootstrap_token", protect)
+    with Connections(options, protect) as servers:
+        return with_connections(servers, options, check_mode=check_mode)
+
+
+def with_connections(connections: Connections, options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
+    """Run over connections that are there."""
+    bootstrap_token = given_token(options, "vault_bootstrap_token", connections.protect)
     desired = desired_from(options, bootstrap_given=bootstrap_token is not None)
-    vault = vault_client.connect(options, protect)
-    try:
-        servers = Servers(
-            vault=vault,
-            kube=kube_client.connect(options, protect),
-            protect=protect,
-            bootstrap=vault.acting_as(bootstrap_token) if bootstrap_token is not None else None,
-        )
-        return run(servers, desired, check_mode=check_mode)
-    finally:
-        vault.close()
+    vault = connections.vault
+    servers = Servers(
+        vault=vault,
+        kube=connections.kube,
+        protect=connections.protect,
+        bootstrap=vault.acting_as(bootstrap_token) if bootstrap_token is not None else None,
+    )
+    return run(servers, desired, check_mode=check_mode, planned=options.get("planned"))
 
 
-def run(servers: Servers, desired: Desired, *, check_mode: bool) -> Outcome:
+def run(
+    servers: Servers, desired: Desired, *, check_mode: bool, planned: Sequence[Mapping[str, Any]] | None = None
+) -> Outcome:
     """Look, plan, and outside check mode repair.
 
+    :param planned: what may be written, if that is restricted.
     :raises BlockedError: outside check mode, when the Secret needs a token and cannot be given one.
     :raises ForbiddenError: outside check mode, when the caller may not do all that is to be done.
-    :raises StaleError: the Secret changed under our hands three times in a row.
+    :raises StaleError: the Secret changed under our hands three times in a row, or something was not planned.
     """
     fingerprints = Fingerprints()
     if check_mode:
@@ -108,6 +114,7 @@ def run(servers: Servers, desired: Desired, *, check_mode: bool) -> Outcome:
         _refuse_if_blocked(items)
         if not todo:
             return _outcome(found, observed, desired, changed=written, remaining=items)
+        refuse_unplanned(todo, planned)
         actions = {item.id: item.action for item in todo}
         _refuse_if_denied(ask(servers, desired, observed, actions), desired)
         try:

@@ -1,0 +1,30 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the module amazon_integration_info in the controller's own process where that is the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_integration_info import answer
+from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_integration_info import OPTIONS
+from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import can_run_here, run_here
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The module, wherever it runs."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        if can_run_here(self, task_vars or {}):
+            result.update(run_here(self, answer, OPTIONS))
+        else:
+            result.update(self._execute_module(task_vars=task_vars))
+        return result
