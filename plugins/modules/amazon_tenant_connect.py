@@ -73,6 +73,7 @@ options:
     description:
       - File that holds the refresh token, on the machine the module runs on. It wins over O(refresh_token). It is read
         only if no refresh token that works is stored.
+      - C({tenant}) in it stands for the tenant. With O(tenants) it has to be there.
       - Falls back to the environment variable E(AMAZON_REFRESH_TOKEN_FILE).
     type: path
   authorization_code:
@@ -104,6 +105,12 @@ options:
         The Selling Partner API does not tell it.
       - By default the one in the tenant's document, else the one in its row.
     type: str
+  seller_ids:
+    description:
+      - The same by tenant, for O(tenants).
+    type: dict
+    default: {}
+    version_added: 0.3.0
   region:
     description:
       - Region of the Selling Partner API, as V(eu-west-1) or V(eu). It must be that of the marketplace.
@@ -220,6 +227,11 @@ status:
   returned: success, with O(tenant)
   type: str
   sample: connected
+row_status:
+  description: What the status column of the tenant's row says after the run; none without a row.
+  returned: success, with O(tenant) and O(state=present)
+  type: str
+  sample: CONNECTED
 consent_url:
   description: The address the seller has to open.
   returned: when RV(status) is V(reauthorize), with O(tenant)

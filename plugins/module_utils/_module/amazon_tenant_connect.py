@@ -18,7 +18,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import amaz
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import tenant_rows, tenants_stream
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.patience import Patience
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call, Servers
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call, Servers, of_tenant
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_connect import Done
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import (
     FEW,
@@ -66,7 +66,7 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
             servers = Servers(protect, table, database, client, lwa, where, denied, check_mode)
             if tenants_stream.needs_app(params):
                 servers.app = documents.read_app(client, places[names[0]], protect)
-            calls = [Call({**params, "tenant": name}, servers, places[name], rows.found.get(name)) for name in names]
+            calls = [Call(of_tenant(params, name), servers, places[name], rows.found.get(name)) for name in names]
             done = _each(calls, rows.unknown) if len(calls) > 1 else {names[0]: one(calls[0])}
             return _together(client, done, depth, check_mode=check_mode)
 

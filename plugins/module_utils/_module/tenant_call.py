@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
 Protect = Callable[[Iterable[str | None]], None]
+PLACE_OF_TENANT = "{tenant}"
 DISPLAY_NAME = "Amazon Seller {seller_id}"
+
+
+def of_tenant(params: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The module's options for one of its tenants: his file and his seller, where they are given for several."""
+    file = params.get("refresh_token_file")
+    return {
+        **params,
+        "tenant": name,
+        "refresh_token_file": file.replace(PLACE_OF_TENANT, name) if file else None,
+        "seller_id": params.get("seller_id") or (params.get("seller_ids") or {}).get(name),
+    }
 
 
 @dataclass
@@ -181,6 +193,7 @@ def facts(observed: tenant_plan.Observed, desired: tenant_plan.Desired) -> dict[
     """The tenant's part of the module's result."""
     return {
         "status": STATUS[observed.grant.kind],
+        "row_status": (observed.row or {}).get("status"),
         "seller_id": desired.document.get("seller_id"),
         "marketplace_id": desired.document["marketplace_id"],
         "region": desired.document["region"],

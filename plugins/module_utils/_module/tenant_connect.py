@@ -25,6 +25,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call
     facts,
     offered,
 )
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import marketplaces, sellers
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.client import Credentials, SellingPartner
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi.sources import iso
@@ -54,6 +55,7 @@ def connect(call: Call) -> Done:
 
     :raises BlockedError: the application's document is missing or refused, outside check mode.
     :raises ForbiddenError: the token may not do all of it; nothing was written.
+    :raises StaleError: something would be written that was not planned.
     """
     servers, app = call.servers, call.app
     content = call.read_document()
@@ -61,6 +63,7 @@ def connect(call: Call) -> Done:
     app_is_there = not app.lacks("client_id", "client_secret")
     undeleted = content.document.state == "soft_deleted" and app_is_there and not servers.check_mode
     if undeleted:
+        _refuse_unplanned(call, app, content)
         _require_rights(call, content)
         kv.undelete(servers.vault, call.place.mount, call.place.tenant_path, content.document.version)
         call.written.append("document")
@@ -78,6 +81,9 @@ def connect(call: Call) -> Done:
     items = tenant_plan.plan(
         replace(observed, document=found) if undeleted else observed, wanted, call.row_address, fingerprints
     )
+    if not servers.check_mode:
+        now = tenant_plan.plan(observed, wanted, call.row_address, fingerprints) if undeleted else items
+        refuse_unplanned(now, call.params.get("planned"))
     told: dict[str, Any] = facts(observed, wanted) | asked
     warnings = [*examined.warnings, *kv.ending(content.document)]
     if servers.check_mode:
@@ -100,9 +106,20 @@ def connect(call: Call) -> Done:
             row = read_rows(call, (call.tenant,)).get(call.tenant)
             observed = replace(observed, document=call.read_document(), row=row)
     remaining = tenant_plan.plan(observed, wanted, call.row_address, fingerprints)
-    told["document_version"] = observed.document.document.version
+    told |= {
+        "document_version": observed.document.document.version,
+        "row_status": (observed.row or {}).get("status"),
+    }
     changed = bool(call.written)
     return Done(Outcome(items, changed=changed, remaining=remaining, facts=told, warnings=tuple(warnings)))
+
+
+def _refuse_unplanned(call: Call, app: documents.Content, content: documents.Content) -> None:
+    """Before a deleted document is brought back, which is a write of its own."""
+    grant = tenant_plan.Grant("deleted", "")
+    observed = tenant_plan.Observed(call.tenant, content, call.row, grant, app.document.address)
+    items = tenant_plan.plan(observed, desired(call, content, call.row, grant), call.row_address, Fingerprints())
+    refuse_unplanned([item for item in items if item.action == "undelete"], call.params.get("planned"))
 
 
 def read_rows(call: Call, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:

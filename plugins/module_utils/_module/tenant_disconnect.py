@@ -20,6 +20,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_docu
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_connect import TRIES, Done, denied
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_plan import CHECK
+from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import refuse_unplanned
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection, tenants
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import kv
 
@@ -28,6 +29,7 @@ def disconnect(call: Call) -> Done:
     """Set the row's status, and write a version of the document without the token.
 
     :raises ForbiddenError: the token may not write the document; the row was not written either.
+    :raises StaleError: something was not planned, or others write the document all the time.
     """
     status, own = call.params["disconnected_status"], call.place.tenant_keys["refresh_token"]
     vault, mount, path = call.servers.vault, call.place.mount, call.place.tenant_path
@@ -38,6 +40,7 @@ def disconnect(call: Call) -> Done:
     needed = rights.to_write(content.document, mount, path, without=(own,)) if "document" in todo else ()
     if call.servers.check_mode or not todo:
         return Done(Outcome(items, changed=bool(todo), facts=facts), needed, denied(call, items))
+    refuse_unplanned(items, call.params.get("planned"))
     if len(todo) > 1:
         rights.require(vault, needed, content.document.address)
     with connection.transaction(call.servers.database, "writing the tenant's row in", call.servers.where) as cursor:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Outcome, pending
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
@@ -28,7 +28,12 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import document_rights as rights
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.passing_secrets import PassingSecrets
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.patience import Patience
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import Call, Servers
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_call import (
+    PLACE_OF_TENANT,
+    Call,
+    Servers,
+    of_tenant,
+)
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_connect import Done
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import not_looked_at
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_plan import CHECK
@@ -37,15 +42,18 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._store import conne
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import VaultClient
 
+if TYPE_CHECKING:
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._store.names import Table
+
 Protect = Callable[[Iterable[str | None]], None]
 SIDE_BY_SIDE = 8
-"""Tenants that are looked at at the same time, and connections to each server but PostgreSQL, which has one. More cost
-the servers more and end no earlier: two processors are busy with four."""
+"""Tenants that are looked at at the same time, and connections to each server but PostgreSQL, which has one. Where the
+servers are near, four keep two processors busy; the others are for the time on the way to those that are far."""
 CHUNK = 500
-"""Tenants whose rows are read together and whose results are held together: about 5 MB."""
+"""Tenants whose rows are read together and whose results are held together."""
 READING = "reading the tenants' rows in"
 STATE_LIFETIMES = (600, 86400)
-OF_ONE_SELLER = ("refresh_token", "refresh_token_file", "authorization_code", "oauth_state", "seller_id")
+OF_ONE_SELLER = ("refresh_token", "authorization_code", "oauth_state", "seller_id")
 
 
 def looks(
@@ -85,12 +93,15 @@ def check_options(params: Mapping[str, Any], count: int, *, check_mode: bool) ->
             "A seller needs some minutes; a state that lives longer than a day invites misuse.",
         )
     of_one = [name for name in OF_ONE_SELLER if params.get(name)] if count > 1 else []
+    if count > 1 and PLACE_OF_TENANT not in (params.get("refresh_token_file") or PLACE_OF_TENANT):
+        of_one.append("refresh_token_file")
     if of_one:
         raise BadInputError(
             "reading option",
             ", ".join(of_one),
             f"it belongs to one seller, and {count} tenants are named",
-            "Give it with tenant, for one of them. It may come from a variable of the environment (AMAZON_…).",
+            "Give it with tenant, for one of them; or seller_ids, and a refresh_token_file with {tenant} in its path. "
+            "It may come from a variable of the environment (AMAZON_…).",
         )
 
 
@@ -122,7 +133,7 @@ class _Work:
     """What all tenants share. Of a tenant nothing stays here when its chunk is done."""
 
     def __init__(
-        self, params: Mapping[str, Any], protect: Protect, table: Any, client: VaultClient, opened: ExitStack
+        self, params: Mapping[str, Any], protect: Protect, table: Table, client: VaultClient, opened: ExitStack
     ) -> None:
         self._params = params
         self._protect = protect
@@ -195,7 +206,7 @@ class _Work:
 
     def _done(self, name: str, rows: tenant_rows.Rows) -> Done:
         try:
-            params = {**self._params, "tenant": name}
+            params = of_tenant(self._params, name)
             place = documents.place(params)
             if name in rows.unknown:
                 raise rows.unknown[name]

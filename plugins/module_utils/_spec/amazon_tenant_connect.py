@@ -38,6 +38,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     oauth_state_lifetime={"type": "int", "default": 3600},
     marketplace_id={"type": "str"},
     seller_id={"type": "str"},
+    seller_ids={"type": "dict", "default": {}},
     region={"type": "str"},
     amazon_seller_central={"type": "str"},
     draft_application={"type": "bool", "default": False},

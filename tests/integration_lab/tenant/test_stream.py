@@ -27,6 +27,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spapi import lwa
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_tenant_connect import OPTIONS
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault import client as vault
+from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.remembering import RememberingVault
 
 from lab import seed
 from tests.integration_lab.amazon_world import OTHER, TENANT, AmazonWorld, filled
@@ -302,8 +304,9 @@ def holders(mark: str) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("remembering", [False, True])
 def test_the_secrets_of_a_chunk_are_masked_in_it_and_nothing_holds_them_afterwards(
-    many: AmazonWorld, monkeypatch: pytest.MonkeyPatch
+    many: AmazonWorld, remembering: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tenants_stream, "CHUNK", 5)
     start = "-".join(("Atzr|CANARY", "forgotten"))
@@ -313,7 +316,8 @@ def test_the_secrets_of_a_chunk_are_masked_in_it_and_nothing_holds_them_afterwar
         for at, other in enumerate((1, 2, 3, 4, 0, 6, 7, 8, 9, 5))
     ]
     shown = []
-    with closing(tenants_stream.looks(params(many), many.protect, names)) as looks:
+    client = vault.connect(params(many), many.protect, RememberingVault) if remembering else None
+    with closing(tenants_stream.looks(params(many), many.protect, names, client)) as looks:
         for at, (_name, outcome) in enumerate(looks):
             shown.append(repr(outcome))
             if at == 0:
