@@ -117,6 +117,17 @@ options:
       - Where to write insecure settings as SARIF 2.1.0, for code scanning.
     version_added: 0.3.0
     type: path
+  repair_path:
+    description:
+      - File for O(repair_text), readable by everybody.
+    type: path
+    version_added: 0.3.0
+  repair_text:
+    description:
+      - What a repair has done, in the words of whoever calls. The role hands over its report for the infrastructure
+        repository, so that this takes no task of its own.
+    type: str
+    version_added: 0.3.0
   history_path:
     description:
       - A file that remembers since when each item is not in sync, how often it came back and who brought it. With it

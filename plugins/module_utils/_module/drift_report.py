@@ -49,7 +49,8 @@ OUTPUTS: Mapping[str, Callable[[Report], Iterable[str]]] = {
     "sarif_path": sarif.render,
 }
 """Option that names a file to what is written into it."""
-MODES = {"prometheus_path": 0o644}
+READABLE = 0o644
+MODES = {"prometheus_path": READABLE}
 """Permissions of a file that another user reads: node exporter's. It has counts, names of checks and environments."""
 
 
@@ -100,6 +101,8 @@ def run(
         for option, output in OUTPUTS.items():
             if params.get(option):
                 write_text(str(params[option]), output(report), MODES.get(option, 0o600))
+        if params.get("repair_path"):
+            write_text(str(params["repair_path"]), str(params["repair_text"]).rstrip() + "\n", READABLE)
         # Last: what nobody could be told of is new to the next run too.
         if kept:
             kept.keep(after)

@@ -39,6 +39,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "junit_path": {"type": "path"},
     "prometheus_path": {"type": "path"},
     "sarif_path": {"type": "path"},
+    "repair_path": {"type": "path"},
+    "repair_text": {"type": "str"},
     "history_path": {"type": "path"},
     "webhook_url": {
         "type": "str",
@@ -63,5 +65,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 RULES: Mapping[str, Any] = {
     "mutually_exclusive": [("history_path", "history_table")],
+    "required_together": [("repair_path", "repair_text")],
     "required_by": {"history_table": ("pg_host", "pg_dbname", "pg_user")},
 }
