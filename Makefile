@@ -14,7 +14,7 @@ ANSIBLE := $(BIN)/ansible-playbook
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity chaos chaos-orders \
+.PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity zero-writes chaos chaos-orders \
 	bench-orders bench-noop bench-fleet lint build recording clean
 
 help: ## What can be typed here
@@ -55,6 +55,9 @@ test-e2e: $(STAMP) ## The whole chain, as a user runs it
 
 parity: $(STAMP) ## Check predicts what a repair changes, in each of 256 broken states (PARITY_SEED draws how)
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.parity
+
+zero-writes: $(STAMP) ## Check mode and audits write nothing: every option in every broken state, by the servers' own logs
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.zero_writes
 
 chaos: $(STAMP) ## One right less, kills, races, false servers, echoed secrets: nothing is lost, nobody overwritten
 	@rm -f $(addprefix build/evidence/,permission.json kill.json race.json tls.json echo.json)

@@ -28,10 +28,10 @@ python -m pytest tests/unit -q
 step "Tests against real servers"
 python -m pytest tests/lab tests/integration_lab tests/bench tests/browser -q -n 2 --dist loadfile --durations=15
 
-# A sample of make parity and the quick proofs of make chaos.
-step "Check predicts what a repair changes; wrong peers, editors in between, imports killed and cut off"
-python -m pytest tests/parity tests/chaos/test_race.py tests/chaos/test_tls.py tests/chaos/test_tls_detours.py \
-  tests/chaos/test_tls_modules.py tests/chaos/orders -q -n 2 --dist loadfile --durations=15
+# Samples of make parity and make zero-writes, and the quick proofs of make chaos.
+step "Check predicts what a repair changes, and writes nothing; wrong peers, editors in between, imports killed and cut off"
+python -m pytest tests/parity tests/zero_writes tests/chaos/test_race.py tests/chaos/test_tls.py \
+  tests/chaos/test_tls_detours.py tests/chaos/test_tls_modules.py tests/chaos/orders -q -n 2 --dist loadfile --durations=15
 
 step "End to end"
 python -m pytest tests/e2e -q -n 2 --dist loadfile --durations=15

@@ -127,6 +127,8 @@ def test_an_edit_between_the_look_and_the_write_is_not_overwritten(
     call = [
         "ansible",
         "lab",
+        "-c",
+        "local",
         "-m",
         "keybuzz.amazon.vault_amazon_app_creds",
         "-a",

@@ -115,7 +115,7 @@ class LwaClient:
         self._timeout = timeout
         self._sleep = sleep
         way, self._path = _way(url, ca_cert)
-        self._connections = KeptConnections(way, timeout=timeout, most=kept)
+        self._connections = KeptConnections(way, HEADERS, timeout=timeout, most=kept)
 
     def close(self) -> None:
         """End the connections that are kept."""
@@ -187,7 +187,7 @@ class LwaClient:
         doing = f"asking for a token ({form['grant_type']}) at"
         try:
             body = urllib.parse.urlencode(form).encode()
-            request = Request("POST", self._path, HEADERS, body, longest=LONGEST_ANSWER, once="code" in form)
+            request = Request("POST", self._path, body, longest=LONGEST_ANSWER, once="code" in form)
             received = self._connections.send(request)
         except (OSError, HTTPException) as error:
             raise self._no_answer(doing, error) from None

@@ -17,13 +17,12 @@ import re
 import ssl
 import threading
 import urllib.parse
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kept_connections import KeptConnections, Request, Way
 
-OWN_TO_A_REQUEST = frozenset({"accept-encoding", "connection", "content-length"})
+OWN_TO_A_REQUEST = frozenset({"accept-encoding", "connection", "content-length", "host"})
 """Headers that are not taken over: what is received here is not unpacked."""
 
 
@@ -58,7 +57,7 @@ class Reads:
         self._most = connections
         self._guard = threading.Lock()
         self._learned = False
-        self._made: tuple[KeptConnections, str, Mapping[str, str]] | None = None
+        self._made: tuple[KeptConnections, str] | None = None
 
     def learn(self, session: Any, path: str, sent: Any) -> None:
         """Take a request that the library has sent for the pattern, unless it went through a proxy.
@@ -77,16 +76,16 @@ class Reads:
         """
         if self._made is None:
             return None
-        connections, before, headers = self._made
-        received = connections.send(Request("GET", before + _plain(path), headers))
+        connections, before = self._made
+        received = connections.send(Request("GET", before + _plain(path)))
         if received.broken is not None:
             raise received.broken
         moved = received.status in (301, 302, 303, 307, 308)
         return Response(
             received.status,
             received.body,
-            received.headers.get("Location", "") if moved else "",
-            received.headers.get("Retry-After", ""),
+            received.headers.get("location", "") if moved else "",
+            received.headers.get("retry-after", ""),
         )
 
     def close(self) -> None:
@@ -94,7 +93,7 @@ class Reads:
         if self._made is not None:
             self._made[0].close()
 
-    def _pattern(self, session: Any, path: str, sent: Any) -> tuple[KeptConnections, str, Mapping[str, str]] | None:
+    def _pattern(self, session: Any, path: str, sent: Any) -> tuple[KeptConnections, str] | None:
         import requests.utils
 
         environment = session.merge_environment_settings(sent.url, {}, None, None, None)
@@ -105,7 +104,10 @@ class Reads:
         way = Way(parts.hostname or "", parts.port or (443 if secure else 80), self._trusted if secure else None)
         before = sent.path_url.removesuffix(f"/v1/{_plain(path)}")
         headers = {name: value for name, value in sent.headers.items() if name.lower() not in OWN_TO_A_REQUEST}
-        return KeptConnections(way, timeout=self._timeout, most=self._most), f"{before}/v1/", headers
+        try:
+            return KeptConnections(way, headers, timeout=self._timeout, most=self._most), f"{before}/v1/"
+        except ValueError:  # a namespace in another script: the library has its own way to write it
+            return None
 
 
 def _plain(path: str) -> str:

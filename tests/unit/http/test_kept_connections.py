@@ -24,7 +24,8 @@ from tests.chaos.tls_peer import peer, tunnel
 
 from .keeping_server import DROPPED, TOKEN, Act, KeepingServer, answer, keeping_server
 
-ASK = Request("POST", "/token", {"X-One": "1"}, b"a=b")
+ASK = Request("POST", "/token", b"a=b")
+HEADERS = {"X-One": "1"}
 ONCE = replace(ASK, once=True)
 CREDENTIALS = {"Proxy-Authorization": "Basic bWU6cEBzcw=="}  # me:p@ss
 
@@ -36,7 +37,7 @@ def server() -> Iterator[KeepingServer]:
 
 
 def kept(server: KeepingServer, most: int = 4, **way: ssl.SSLContext | None) -> KeptConnections:
-    return KeptConnections(Way("127.0.0.1", server.port, way.get("context")), timeout=5, most=most)
+    return KeptConnections(Way("127.0.0.1", server.port, way.get("context")), HEADERS, timeout=5, most=most)
 
 
 def test_requests_one_after_the_other_go_over_one_connection(server: KeepingServer) -> None:
@@ -94,6 +95,34 @@ def test_what_must_not_arrive_twice_is_sent_once_over_a_connection_of_its_own(se
     server.acts = [Act()]
     connections.send(ASK)
     assert server.requests[-1][0] == 1, "the kept one is still there"
+
+
+def test_a_request_is_the_one_that_the_library_would_send_in_one_piece(server: KeepingServer) -> None:
+    for request in (ASK, Request("GET", "/v1/a%20b?version=3"), Request("POST", "/", b"")):
+        for connections in (kept(server, most=0), kept(server)):
+            connections.send(request)
+        alone, together = (sent.replace(b"close", b"keep-alive") for _number, sent in server.requests[-2:])
+        assert sorted(alone.split(b"\r\n")) == sorted(together.split(b"\r\n"))
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nX-Two: 2", "/é", ""])
+def test_a_path_that_would_be_more_than_one_is_not_sent(server: KeepingServer, path: str) -> None:
+    with pytest.raises(http.client.InvalidURL):
+        kept(server).send(Request("GET", path))
+    assert server.requests == []
+
+
+def test_a_header_that_would_be_more_than_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="character"):
+        KeptConnections(Way("x", 80, None), {"X": "a\r\nY: b"}, timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "named"),
+    [("a.example", 443, True, "a.example"), ("a.example", 443, False, "a.example:443"), ("::1", 80, False, "[::1]")],
+)
+def test_the_host_is_named_as_the_library_names_it(host: str, port: int, tls: bool, named: str) -> None:
+    assert Way(host, port, ssl.create_default_context() if tls else None).authority == named
 
 
 def test_many_threads_open_no_more_connections_than_allowed(server: KeepingServer) -> None:
@@ -163,9 +192,9 @@ def test_a_tunnel_through_a_proxy_is_kept_too_and_what_is_for_the_proxy_stays_wi
     authority.configure_trust(trusted)
     with peer(context, tunnel, answer()) as proxy:
         way = Way("api.example", 8443, trusted, (f"127.0.0.1:{proxy.port}", CREDENTIALS))
-        connections = KeptConnections(way, timeout=5, most=2)
+        connections = KeptConnections(way, HEADERS, timeout=5, most=2)
         for _ in range(3):
-            assert connections.send(Request("GET", "/token", {})).status == 200
+            assert connections.send(Request("GET", "/token")).status == 200
         connections.close()
     assert proxy.connections == 1
     assert bytes(proxy.raw).startswith(b"CONNECT api.example:8443 HTTP/1.")
