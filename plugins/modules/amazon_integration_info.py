@@ -22,8 +22,8 @@ description:
     their Secret is going to change.
 notes:
   - Permissions are those that the check mode of each module needs.
-  - A healthy environment with one tenant costs five requests to Vault, six to Kubernetes and one to Amazon. Where the
-    pods have no note of what they were restarted for, they are listed too.
+  - A healthy environment with one tenant costs five requests to Vault, six to Kubernetes and one to Amazon. Where
+    somebody else has written the token's Secret since the pods were restarted for it, they are listed too.
 seealso:
   - module: keybuzz.amazon.vault_token_secret
   - module: keybuzz.amazon.k8s_deployment_env
