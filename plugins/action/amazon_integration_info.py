@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.keybuzz.amazon.plugins.action.amazon_orders_backfill import plans
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_integration_info import answer
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_integration_info import OPTIONS
 from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import can_run_here, run_here
+
+display = Display()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -27,4 +31,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             result.update(run_here(self, answer, OPTIONS))
         else:
             result.update(self._execute_module(task_vars=task_vars))
+        if self._task.check_mode:
+            for line in plans("", {"tenants": (result.get("steps") or {}).get("amazon_orders") or {}}):
+                display.display(line, stderr=True)
         return result
