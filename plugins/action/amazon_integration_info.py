@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 from ansible_collections.keybuzz.amazon.plugins.action.amazon_orders_backfill import plans
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_integration_info import answer
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_integration_info import OPTIONS
-from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import can_run_here, run_here
+from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import result_of
 
 display = Display()
 
@@ -27,10 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        if can_run_here(self, task_vars or {}):
-            result.update(run_here(self, answer, OPTIONS))
-        else:
-            result.update(self._execute_module(task_vars=task_vars))
+        result.update(result_of(self, answer, OPTIONS, task_vars))
         if self._task.check_mode:
             for line in plans("", {"tenants": (result.get("steps") or {}).get("amazon_orders") or {}}):
                 display.display(line, stderr=True)

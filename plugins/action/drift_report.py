@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.drift_report import answer
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.drift_report import OPTIONS, RULES
-from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import can_run_here, run_here
+from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import result_of
 
 display = Display()
 
@@ -26,10 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        if can_run_here(self, task_vars or {}):
-            result.update(run_here(self, answer, OPTIONS, **RULES))
-        else:
-            result.update(self._execute_module(task_vars=task_vars))
+        result.update(result_of(self, answer, OPTIONS, task_vars, **RULES))
         for line in result.pop("lines", []):
             display.display(line)
         if result.get("failed"):

@@ -61,7 +61,26 @@ class LocalModule:
         raise Answered({**result, "failed": True})
 
 
-def can_run_here(action: ActionBase, task_vars: Mapping[str, Any]) -> bool:
+def result_of(
+    action: ActionBase,
+    answer: Callable[[Any], None],
+    options: Mapping[str, Any],
+    task_vars: Mapping[str, Any] | None,
+    **rules: Any,
+) -> dict[str, Any]:
+    """What the module of this task answers, in this process if it can be and else in one of its own.
+
+    :param answer: the module's work. It takes the module object.
+    :param options: its argument spec.
+    :param rules: what :class:`AnsibleModule` takes beside that, such as ``required_if``.
+    """
+    if _can_run_here(action, task_vars or {}):
+        return _run_here(action, answer, options, **rules)
+    result: dict[str, Any] = action._execute_module(task_vars=task_vars)
+    return result
+
+
+def _can_run_here(action: ActionBase, task_vars: Mapping[str, Any]) -> bool:
     """Whether the module would run on this machine, as this user, with this Python and this environment."""
     interpreter = action._templar.template(task_vars.get("ansible_python_interpreter"))
     return (
@@ -70,22 +89,20 @@ def can_run_here(action: ActionBase, task_vars: Mapping[str, Any]) -> bool:
         and not action._task.async_val
         and not any(action._task.environment or ())
         and isinstance(interpreter, str)
-        and os.path.realpath(interpreter) == os.path.realpath(sys.executable)
+        # By its name: another environment's link to the same Python has other libraries.
+        and os.path.normpath(interpreter) == os.path.normpath(sys.executable)
     )
 
 
-def run_here(
-    action: ActionBase, main: Callable[[Any], None], options: Mapping[str, Any], **rules: Any
+def _run_here(
+    action: ActionBase, answer: Callable[[Any], None], options: Mapping[str, Any], **rules: Any
 ) -> dict[str, Any]:
-    """The result of a module whose ``main`` takes the module object, with its secrets masked.
-
-    :param rules: what :class:`AnsibleModule` takes beside the options, such as ``required_if``.
-    """
+    """The module's result with its secrets masked."""
     _result, params = action.validate_argument_spec(dict(options), **rules)
     module = LocalModule(options, plain(params), check_mode=action._task.check_mode)
     protect(module, secret_values(options, module.params))
     try:
-        main(module)
+        answer(module)
     except Answered as answered:
         result = answered.result
     else:
