@@ -109,7 +109,7 @@ class Play:
             check_mode = given.get("apply", {}).get("check_mode")
             inner = place.within(phase=place.phase or name, step=name, check_mode=check_mode)
             self._tasks(variables.load(file), file.parent, inner)
-        elif short == "include_role":
+        elif short in {"include_role", "import_role"}:
             role = arguments["name"].removeprefix(COLLECTION)
             if role not in NOT_STEPS:
                 applied = arguments.get("apply", {})
@@ -133,6 +133,7 @@ class Play:
         for group, defaults in self._defaults.items():
             if module in variables.action_group(group.removeprefix(f"group/{COLLECTION}")):
                 arguments |= templar.template(defaults)
+        arguments |= templar.template(task.get("module_defaults", {}).get(f"{COLLECTION}{module}", {}))
         arguments |= templar.template(task[f"{COLLECTION}{module}"])
         check_mode = self.check_mode if place.check_mode is None else place.check_mode
         result = modules.run(module, arguments, check_mode=check_mode)

@@ -9,6 +9,7 @@ A whole repair of a world in which everything is broken has every step and every
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,13 @@ Shown = tuple[str, str, str, bool, dict[str, Any]]
 def test_every_call_is_the_one_ansible_makes(world: World, prover: Prover, tmp_path: Path) -> None:
     pieces.break_pieces(world, [*pieces.ALL, *pieces.chosen(["token-policy", "token-role"])])
     record = tmp_path / "calls.jsonl"
+    # Another name of the same Python: modules that run in a process of their own tell their options.
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     real = Playbooks(world.directory, tmp_path).repair(
+        "-e",
+        f"ansible_python_interpreter={python}",
         env={
             "PARITY_RECORD": str(record),
             "ANSIBLE_CALLBACK_PLUGINS": str(PROJECT / "tests" / "parity" / "callbacks"),
