@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PYTHON = f"""#!/bin/sh
 [ "$1" = -m ] && exit 0
