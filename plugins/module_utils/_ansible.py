@@ -112,10 +112,10 @@ def _answer_failure(module: Any, check: str, error: KeybuzzError) -> None:
     module.fail_json(msg=str(error), drift=found_out, remaining=found_out, verdict="error")
 
 
-def could_not_look(check: str, error: KeybuzzError) -> Outcome:
+def could_not_look(check: str, error: KeybuzzError, tenant: str = "") -> Outcome:
     """What a look amounts to that ended with this error: one item, which no verdict calls in sync."""
     item = Item(
-        id=f"{check}/could-not-check",
+        id="/".join(filter(None, (check, tenant, "could-not-check"))),
         address=error.address,
         check=check,
         severity="high",

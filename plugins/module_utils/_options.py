@@ -130,6 +130,18 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "tenant_document_keys": {"type": "dict", "default": {}, "no_log": False},
 }
 
+TENANTS: Mapping[str, Mapping[str, Any]] = {
+    "tenant": {"type": "str"},
+    "tenants": {"type": "list", "elements": "str"},
+    "tenants_table": {"type": "str", "default": "tenants"},
+    "tenant_columns": {"type": "dict", "default": {}},
+}
+"""Whom a call is about, one tenant or several, and where their rows are."""
+ONE_OR_SEVERAL: Mapping[str, Any] = {
+    "required_one_of": [("tenant", "tenants")],
+    "mutually_exclusive": [("tenant", "tenants")],
+}
+
 PLANNED: Mapping[str, Mapping[str, Any]] = {"planned": {"type": "list", "elements": "dict"}}
 """What a call may write; for every module that repairs."""
 

@@ -103,7 +103,7 @@ class Play:
         short = action.rpartition(".")[2]
         if action.startswith(COLLECTION):
             self._module(short, task, place)
-        elif short == "include_tasks":
+        elif short in {"include_tasks", "import_tasks"}:
             given = arguments if isinstance(arguments, dict) else {"file": arguments}
             file, name = folder / given["file"], str(task["name"])
             check_mode = given.get("apply", {}).get("check_mode")

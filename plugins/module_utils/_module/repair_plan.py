@@ -18,7 +18,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadI
 from ansible_collections.keybuzz.amazon.plugins.module_utils._plan import document, entries
 from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.entries import Group
 from ansible_collections.keybuzz.amazon.plugins.module_utils._plan.hold import hold
-from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import parse_items
+from ansible_collections.keybuzz.amazon.plugins.module_utils._report.document import iso, parse_items
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.files import write_text
 
 
@@ -51,7 +51,7 @@ def _written(
     params: Mapping[str, Any], looked_at: Looked, now: datetime.datetime
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     plans = [(place, entries.planned(items)) for place, items, _error in looked_at]
-    made = document.signed(document.compose(plans, now), params.get("signing_key"))
+    made = document.signed(document.compose(plans, iso(now)), params.get("signing_key"))
     write_text(params["path"], json.dumps(made, indent=2, ensure_ascii=False) + "\n")
     warnings = []
     for (place, items, _error), (_place, planned) in zip(looked_at, plans, strict=True):

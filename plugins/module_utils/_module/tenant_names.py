@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import could_not_look
@@ -44,21 +45,10 @@ def names_of(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def could_not_check(check: str, tenant: str, error: KeybuzzError) -> Item:
     """A tenant that could not be looked at, or not be done."""
-    status: Any = error.status
-    return Item(
-        f"{check}/{tenant}/could-not-check",
-        error.address,
-        check,
-        "high",
-        status,
-        reason=f"While {error.doing} {error.address}: {error.answered}.",
-        hint=error.remedy,
-    )
+    return could_not_look(check, error, tenant).items[0]
 
 
 def not_looked_at(check: str, tenant: str, error: KeybuzzError, **facts: object) -> Outcome:
     """The outcome of such a tenant in check mode: that item, and the rights whose lack is the cause."""
-    lacking = could_not_look(check, error).facts
-    return Outcome(
-        (could_not_check(check, tenant, error),), changed=False, facts={**facts, "error": str(error), **lacking}
-    )
+    outcome = could_not_look(check, error, tenant)
+    return replace(outcome, facts={**facts, "error": str(error), **outcome.facts})

@@ -35,17 +35,17 @@ class Place:
     tenants: Sequence[str]
 
 
-def compose(places: Sequence[tuple[Place, Sequence[Mapping[str, Any]]]], now: datetime.datetime) -> dict[str, Any]:
+def compose(places: Sequence[tuple[Place, Sequence[Mapping[str, Any]]]], created_at: str) -> dict[str, Any]:
     """The document, unsigned.
 
     :param places: each environment with the entries of its plan.
-    :param now: aware.
+    :param created_at: ISO 8601 with its zone.
     """
     return {
         "format_version": FORMAT,
         "kind": KIND,
         "version": VERSION,
-        "created_at": now.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "created_at": created_at,
         "environments": {
             place.name: {"servers": dict(place.servers), "tenants": list(place.tenants), "items": list(entries)}
             for place, entries in places
@@ -69,8 +69,8 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 def read(path: str) -> dict[str, Any]:
     """A plan's document. Nothing of it is believed yet. :raises BadInputError: the file is no plan of this format."""
     try:
-        raw = Path(path).read_bytes()[: LARGEST + 1]
-        document = json.loads(raw)
+        with Path(path).open("rb") as stream:
+            document = json.loads(stream.read(LARGEST))
     except OSError as error:
         raise _refused(
             path, error.strerror or type(error).__name__, "Give the file that plan_out has written."

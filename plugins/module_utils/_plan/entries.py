@@ -33,9 +33,6 @@ class Group:
     check: str
     tenant: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.check} of tenant {self.tenant}" if self.tenant else self.check
-
 
 def group_of(item_id: str, check: str) -> Group:
     """The group of an item. Ids of tenants' items are ``check/tenant/part``."""

@@ -15,8 +15,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import arg
 from ansible_collections.keybuzz.amazon.plugins.module_utils._options import (
     AMAZON,
     DOCUMENTS,
+    ONE_OR_SEVERAL,
     PLANNED,
     POSTGRESQL,
+    TENANTS,
     VAULT,
 )
 
@@ -26,8 +28,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     POSTGRESQL,
     AMAZON,
     DOCUMENTS,
-    tenant={"type": "str"},
-    tenants={"type": "list", "elements": "str"},
+    TENANTS,
     parallel={"type": "int", "default": 100},
     mode={"type": "str", "choices": ["backfill", "catch_up", "reconcile", "replay", "purge"], "default": "backfill"},
     retention_days={"type": "int"},
@@ -45,8 +46,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     lock={"type": "str", "choices": ["auto", "session", "heartbeat"], "default": "auto"},
     restart={"type": "bool", "default": False},
     manage_schema={"type": "bool", "default": False},
-    tenants_table={"type": "str", "default": "tenants"},
-    tenant_columns={"type": "dict", "default": {}},
     orders_table={"type": "str", "default": "orders"},
     order_columns={"type": "dict", "default": {}},
     items_table={"type": "str", "default": "order_items"},
@@ -58,7 +57,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     progress_file={"type": "path"},
 )
 RULES: Mapping[str, Any] = {
-    "required_one_of": [("tenant", "tenants")],
-    "mutually_exclusive": [("tenant", "tenants")],
+    **ONE_OR_SEVERAL,
     "required_if": [("mode", "purge", ("retention_days",))],
 }

@@ -16,8 +16,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import arg
 from ansible_collections.keybuzz.amazon.plugins.module_utils._options import (
     AMAZON,
     DOCUMENTS,
+    ONE_OR_SEVERAL,
     PLANNED,
     POSTGRESQL,
+    TENANTS,
     VAULT,
 )
 
@@ -27,8 +29,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     POSTGRESQL,
     AMAZON,
     DOCUMENTS,
-    tenant={"type": "str"},
-    tenants={"type": "list", "elements": "str"},
+    TENANTS,
     depth={"type": "str", "choices": ["keys", "values"], "default": "values"},
     state={"type": "str", "choices": ["present", "absent"], "default": "present"},
     refresh_token={"type": "str", "no_log": True, "fallback": (env_fallback, ["AMAZON_REFRESH_TOKEN"])},
@@ -47,10 +48,5 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = argument_spec(
     display_name={"type": "str"},
     owner={"type": "str"},
     create_row={"type": "bool", "default": False},
-    tenants_table={"type": "str", "default": "tenants"},
-    tenant_columns={"type": "dict", "default": {}},
 )
-RULES: Mapping[str, Any] = {
-    "required_one_of": [("tenant", "tenants")],
-    "mutually_exclusive": [("tenant", "tenants")],
-}
+RULES: Mapping[str, Any] = ONE_OR_SEVERAL

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._vault.client import Answer, VaultClient
@@ -34,31 +34,13 @@ class RememberingVault(VaultClient):
             other._known = {}
         return other
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        doing: str,
-        body: Mapping[str, object] | None = None,
-        accept: Iterable[int] = (200, 204),
-        accept_saying: Iterable[str] = (),
-        content_type: str | None = None,
-    ) -> Answer:
+    def request(self, method: str, path: str, *, accept: Iterable[int] = (200, 204), **more: Any) -> Answer:
         """As :meth:`VaultClient.request`; the answer is the first one to this path, if its status is accepted."""
         accept = tuple(accept)
         known = self._known.get(path) if method == "GET" else None
         if known is not None and known.status in accept:
             return known
-        answer = super().request(
-            method,
-            path,
-            doing=doing,
-            body=body,
-            accept=accept,
-            accept_saying=accept_saying,
-            content_type=content_type,
-        )
+        answer = super().request(method, path, accept=accept, **more)
         # What is read side by side are the documents of many tenants: each of them is read once, and forgotten.
         if method == "GET" and answer.status in accept and len(self._known) < MOST and self._reads is None:
             self._known[path] = answer
