@@ -41,8 +41,8 @@ lint: $(STAMP)
 	@$(BIN)/mypy -p ansible_collections.keybuzz.amazon.plugins.module_utils
 	@$(BIN)/antsibull-changelog lint
 
-test-unit: $(STAMP) ## Tests without any server, in seconds
-	@$(BIN)/python -m pytest tests/unit -q -n 2
+test-unit: $(STAMP) ## The inner loop: tests without any server, but for the slow ones
+	@$(BIN)/python -m pytest tests/unit -q -n 2 -m "not slow" --hypothesis-profile inner
 
 test-lab: $(STAMP) ## The lab's own parts against their contracts
 	@$(BIN)/python -m pytest tests/lab -q

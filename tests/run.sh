@@ -22,7 +22,7 @@ case $built in
 esac
 
 step "Unit tests"
-python -m pytest tests/unit -q
+python -m pytest tests/unit -q -n 2
 
 # Two workers, each with servers of its own: on free ports, in folders of their own.
 step "Tests against real servers"

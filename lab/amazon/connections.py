@@ -10,12 +10,12 @@ import socket
 import struct
 
 from starlette.requests import Request
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 
 
-class Cuttable(H11Protocol):
+class Cuttable(HttpToolsProtocol):
     """uvicorn's own HTTP protocol; it only keeps its transport where :func:`cut` finds it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -24,12 +24,13 @@ blank out every message that speaks of them. They are not shown either."""
 def forms(secret: str) -> set[str]:
     """The secret and the reversible forms in which servers and libraries repeat it."""
     raw = secret.encode(errors="surrogateescape")  # as Python reads bytes of the environment that are no text
+    encoded, quoted = base64.b64encode(raw).decode(), urllib.parse.quote(raw, safe="")
     return {
         secret,
-        base64.b64encode(raw).decode(),
-        base64.urlsafe_b64encode(raw).decode(),
-        urllib.parse.quote(raw, safe=""),
-        urllib.parse.quote_plus(raw),
+        encoded,
+        encoded.replace("+", "-").replace("/", "_"),
+        quoted,
+        quoted.replace("%20", "+"),
         json.dumps(secret)[1:-1],
     }
 

@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import secret_values
@@ -98,8 +100,7 @@ def _run_here(
     action: ActionBase, answer: Callable[[Any], None], options: Mapping[str, Any], **rules: Any
 ) -> dict[str, Any]:
     """The module's result with its secrets masked."""
-    _result, params = action.validate_argument_spec(dict(options), **rules)
-    module = LocalModule(options, plain(params), check_mode=action._task.check_mode)
+    module = LocalModule(options, _checked(action, options, rules), check_mode=action._task.check_mode)
     protect(module, secret_values(options, module.params))
     try:
         answer(module)
@@ -110,6 +111,18 @@ def _run_here(
     if module.warnings:
         result["warnings"] = module.warnings
     return result if MASKS_ITSELF else remove_values(result, module.no_log_values)
+
+
+def _checked(action: ActionBase, options: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The task's arguments as a module would have them. In Python's own types, of which a long list is copied fast.
+
+    :raises AnsibleActionFail: one of them cannot be.
+    """
+    result = ArgumentSpecValidator(dict(options), **rules).validate(plain(action._task.args))
+    if result.error_messages:
+        raise AnsibleActionFail(f"arguments of {action._task.action}: {result.errors.msg}", obj=action._task.args)
+    params: dict[str, Any] = result.validated_parameters
+    return params
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 import trustme
+from hypothesis import settings
+
+# The inner loop draws fewer examples; make test draws them all.
+settings.register_profile("inner", max_examples=20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,7 @@ words, such as a region, that are nothing to hide where they come from elsewhere
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,6 +108,8 @@ def run(params: Mapping[str, Any], protect: Protect) -> Outcome:
     names = tuple(dict.fromkeys(params.get("tenants") or ()))
     if not names and any(name in asked for name in OF_TENANTS):
         raise BadInputError("reading option", "tenants", "there is none", "Name those that are to be looked at.")
+    if len(names) > FEW:
+        gc.freeze()  # what is there already stays: no need to look through it again and again for what may go
     with contextlib.ExitStack() as opened:
         servers = opened.enter_context(Connections(params, protect, remember=True))
         path = params.get("items_path")

@@ -18,6 +18,8 @@ from pathlib import Path
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 
+_LINE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class ItemsWriter:
     """An open file that its owner alone can read. It takes its place at the end, all of it or none.
@@ -38,7 +40,7 @@ class ItemsWriter:
         """Add items."""
         with self._explained():
             for item in items:
-                self._stream.write(json.dumps(item.as_dict(), ensure_ascii=False, separators=(",", ":")) + "\n")
+                self._stream.write(_LINE.encode(item.as_dict()) + "\n")
                 self.count += 1
 
     def finish(self) -> None:

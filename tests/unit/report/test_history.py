@@ -190,6 +190,7 @@ sequences = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(sequences)
 def test_any_sequence_of_reports_keeps_its_times_in_order_and_can_be_read_again(sequence: Any) -> None:
     history, now = History(), START
@@ -225,6 +226,7 @@ def test_every_time_drift_follows_a_clean_look_it_counts_one_more(statuses: list
     assert (history.entries["dev", FLAG].times if history.entries else 0) == times
 
 
+@pytest.mark.slow
 def test_tens_of_thousands_of_items_and_environments_take_seconds() -> None:
     """What looked at every entry for every item or environment would take minutes."""
     fleet = [item("missing", f"amazon_tenant/t{number}/grant") for number in range(30_000)]

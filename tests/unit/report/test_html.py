@@ -178,6 +178,7 @@ def test_links_labels_and_headings_lead_somewhere_and_tables_name_their_headers(
     assert any(found.get("aria-live") == "polite" for found in shown.all("p"))
 
 
+@pytest.mark.slow
 def test_a_large_report_says_what_is_cut_without_the_script_and_has_everything_for_it() -> None:
     shown = page(*large())
     assert f"only {LARGE_ITEMS // 20} of {LARGE_ITEMS // 20} items that are not clean" in shown.text

@@ -103,6 +103,7 @@ STREAMED = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(STREAMED, max_size=6))
 def test_what_the_writer_wrote_is_what_is_read(tmp_path_factory: pytest.TempPathFactory, items: list[Item]) -> None:
     found = items_file.read(written(tmp_path_factory.mktemp("items"), items), lambda _name: False)
@@ -236,6 +237,7 @@ def test_a_file_without_its_end_clears_nothing(tmp_path: Path) -> None:
     assert [entry.open for entry in update(known, report, NOW)[0].entries.values()] == [True]
 
 
+@pytest.mark.slow
 def test_the_terminal_has_one_row_a_check_for_ten_thousand_tenants(tmp_path: Path) -> None:
     names = [f"t{number:05}" for number in range(10_000)]
     lines = render(build([environment(tmp_path, fleet(10_000, wrong=range(300)), tenants=names)], "audit", NOW))
@@ -321,6 +323,7 @@ def peak(folder: Path, tenants: int) -> float:
     return int(done.stdout) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
 def test_memory_does_not_grow_with_a_fleet_that_is_in_sync(tmp_path: Path) -> None:
     small, large = peak(tmp_path / "small", 10), peak(tmp_path / "large", 20_000)

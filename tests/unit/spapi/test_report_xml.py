@@ -231,6 +231,7 @@ def test_a_codec_that_is_no_charset_is_damage(coding: str) -> None:
         read(DOCUMENT.encode(), f"text/xml; charset={coding}")
 
 
+@pytest.mark.slow
 def test_the_memory_stays_flat_however_long_the_document_is() -> None:
     pieces = chain([HEAD.encode()], islice(repeat(ORDER.encode()), 4_000), [TAIL.encode()])
     tracemalloc.start()
@@ -241,6 +242,7 @@ def test_the_memory_stays_flat_however_long_the_document_is() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_gzip_that_is_packed_a_thousandfold_does_not_fill_the_memory() -> None:
     bomb = gzip.compress(HEAD.encode() + b" " * 40_000_000 + TAIL.encode(), mtime=0)
     tracemalloc.start()

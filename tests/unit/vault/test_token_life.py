@@ -70,6 +70,7 @@ def test_a_role_that_may_not_be_read_makes_no_token_capped() -> None:
     assert classify(observed(wanted, token=token, role=NOT_KNOWN), wanted) == "good"
 
 
+@pytest.mark.slow
 @given(
     longest=st.one_of(st.none(), st.integers(min_value=HOUR, max_value=1000 * HOUR)),
     made_for=st.integers(min_value=HOUR, max_value=1000 * HOUR),
