@@ -51,7 +51,7 @@ def files() -> Mapping[str, str]:
         documents: list[Any] = [access.service_account(name)]
         for namespace, granted in rules[name].items():
             documents += [access.role(namespace, name, granted), access.role_binding(namespace, name)]
-        body = yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True)
+        body = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": documents}, sort_keys=False)
         found[f"kubernetes-{name}.yaml"] = (
             f"{LICENCE.format(mark='#')}\n# {about}\n{head}\n# kubectl apply -f kubernetes-{name}.yaml\n{body}"
         )

@@ -121,11 +121,58 @@ EXAMPLES = r"""
 RETURN = r"""
 lease:
   description:
-    - The Lease after the run. RV(lease.standing) is V(free), V(mine) (O(holder) holds it), V(expired) or V(held) (by
-      somebody else). RV(lease.written) is V(none), V(taken), V(taken_over) (from a holder that had expired),
-      V(renewed) or V(released). Times are the API server's, in UTC.
+    - The Lease after the run. Times are the API server's, in UTC.
   returned: always, unless the API server could not be asked
   type: dict
+  contains:
+    namespace:
+      description: Where it is.
+      returned: always
+      type: str
+    name:
+      description: Its name.
+      returned: always
+      type: str
+    exists:
+      description: Whether there is such an object.
+      returned: always
+      type: bool
+    standing:
+      description: V(free), V(mine) (O(holder) holds it), V(expired) or V(held) (by somebody else).
+      returned: always
+      type: str
+    holder:
+      description: Who holds it.
+      returned: always
+      type: str
+    description:
+      description: Who that is, in words.
+      returned: always
+      type: str
+    acquired_at:
+      description: Since when.
+      returned: always
+      type: str
+    renewed_at:
+      description: When it was last renewed.
+      returned: always
+      type: str
+    expires_at:
+      description: When it ends unless it is renewed.
+      returned: always
+      type: str
+    transitions:
+      description: How often it has changed hands.
+      returned: always
+      type: int
+    checked_at:
+      description: The API server's time when it was looked at.
+      returned: always
+      type: str
+    written:
+      description: V(none), V(taken), V(taken_over) (from a holder that had expired), V(renewed) or V(released).
+      returned: always
+      type: str
   sample:
     namespace: keybuzz-backend-dev
     name: keybuzz-amazon-repair

@@ -12,6 +12,7 @@ servers for a few objects (``make bench-noop``). The code is the module's own; t
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -24,12 +25,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import secret_values
 from ansible_collections.keybuzz.amazon.plugins.module_utils._secrets import protect
 
-try:
-    from ansible.module_utils.secrets import register_secret  # noqa: F401 - from ansible-core 2.22 on it masks itself
-except ImportError:
-    MASKS_ITSELF = False
-else:
-    MASKS_ITSELF = True
+MASKS_ITSELF = importlib.util.find_spec("ansible.module_utils.secrets") is not None
+"""From ansible-core 2.22 on what it was told of is masked wherever it is shown."""
 
 
 class Answered(Exception):
@@ -102,15 +99,18 @@ def _run_here(
     """The module's result with its secrets masked."""
     module = LocalModule(options, _checked(action, options, rules), check_mode=action._task.check_mode)
     protect(module, secret_values(options, module.params))
-    try:
-        answer(module)
-    except Answered as answered:
-        result = answered.result
-    else:
-        raise AssertionError("a module answers")
+    result = _answered(answer, module)
     if module.warnings:
         result["warnings"] = module.warnings
     return result if MASKS_ITSELF else remove_values(result, module.no_log_values)
+
+
+def _answered(answer: Callable[[Any], None], module: LocalModule) -> dict[str, Any]:
+    try:
+        answer(module)
+    except Answered as answered:
+        return answered.result
+    raise AssertionError("a module answers")
 
 
 def _checked(action: ActionBase, options: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,9 +145,9 @@ def _from_kubeconfig(given: str | Mapping[str, Any], params: Mapping[str, Any], 
     protect([found.token, found.password])
     headers = impersonation(params, found.impersonate_user, found.impersonate_groups)
     if params.get("api_key"):
-        authorization: Callable[[], str | None] = lambda: f"Bearer {params['api_key']}"  # noqa: E731
+        authorization = always(f"Bearer {params['api_key']}")
     elif params.get("client_cert"):
-        authorization = lambda: None  # noqa: E731
+        authorization = always(None)
     elif found.needs_library:
         from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.login import by_library
 
@@ -181,6 +181,11 @@ def _mask_password(server: str, protect: Protect) -> None:
         password = urlsplit(server).password
         if password:
             protect([password])
+
+
+def always(value: str | None) -> Callable[[], str | None]:
+    """The same header each time."""
+    return lambda: value
 
 
 def masked(authorization: Callable[[], str | None], protect: Protect) -> Callable[[], str | None]:

@@ -26,7 +26,7 @@ def expand(text: str, value_of: Callable[[str], str | None]) -> str:
 
 def references(text: str) -> tuple[str, ...]:
     """The names that ``text`` refers to, each once, in order."""
-    return tuple(dict.fromkeys(name for _, name in pieces(text) if name is not None))
+    return tuple(dict.fromkeys(name for _text, name in pieces(text) if name is not None))
 
 
 def pieces(text: str) -> Iterator[tuple[str, str | None]]:

@@ -141,7 +141,7 @@ def subjects_of(
     """By the item's id: the ConfigMap for ``…/config/NAME``, the Deployment for what stands in its pod template."""
     found = {}
     for item in items:
-        _, kind, name = item.id.rsplit("/", 2) if item.id.count("/") >= 2 else ("", "", "")
+        _step, kind, name = item.id.rsplit("/", 2) if item.id.count("/") >= 2 else ("", "", "")
         if kind == "config":
             found.update({item.id: config_maps[name]} if name in config_maps else {})
         elif kind in {"env", "forbidden", "env_from", "mount"}:

@@ -83,12 +83,12 @@ def read(given: str | Mapping[str, Any], context: str | None) -> Kubeconfig:
         paths, documents = INLINE, [("./kubeconfig", given)]
     else:
         paths, documents = given, [(path, _document(path)) for path in _files(given)]
-    wanted = context or next((doc["current-context"] for _, doc in documents if doc.get("current-context")), None)
+    wanted = context or next((doc["current-context"] for _file, doc in documents if doc.get("current-context")), None)
     if not wanted:
         raise _bad(paths, "it has no current-context", "Give the option context, or run kubectl config use-context.")
     chosen = _named(documents, "contexts", "context", wanted)
     if chosen is None:
-        there = sorted({str(entry.get("name")) for _, doc in documents for entry in doc.get("contexts") or ()})
+        there = sorted({str(entry.get("name")) for _file, doc in documents for entry in doc.get("contexts") or ()})
         raise _bad(paths, f"it has no context {wanted}", f"Those there are: {', '.join(there) or 'none'}.")
     where, parts = chosen
     cluster_at = _named(documents, "clusters", "cluster", str(parts.get("cluster")))

@@ -169,7 +169,7 @@ def take(
 
 def renew(client: KubeClient, namespace: str, name: str, *, holder: str, duration: int) -> tuple[Lease, Written]:
     """Extend a Lease that must be ``holder``'s. Raises LostError when it is not."""
-    for _ in range(RACES):
+    for _try in range(RACES):
         found = read(client, namespace, name)
         if found.standing(holder) != "mine":
             raise LostError(found)
@@ -182,7 +182,7 @@ def renew(client: KubeClient, namespace: str, name: str, *, holder: str, duratio
 
 def release(client: KubeClient, namespace: str, name: str, *, holder: str) -> tuple[Lease, Written]:
     """Give it back if it is ``holder``'s: the object stays, without a holder. Another's is left alone."""
-    for _ in range(RACES):
+    for _try in range(RACES):
         found = read(client, namespace, name)
         if found.standing(holder) != "mine":
             return found, "none"

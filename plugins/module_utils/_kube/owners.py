@@ -119,7 +119,7 @@ def steps_of(shown: str) -> tuple[str, ...]:
         r'\.([A-Za-z0-9_-]+)|\[("(?:[^"\\]|\\.)*")\]|\[(\w+="(?:[^"\\]|\\.)*")\]', shown
     ):
         if key:
-            name, _, value = key.partition("=")
+            name, _equals, value = key.partition("=")
             steps.append("k:" + json.dumps({name: json.loads(value)}, separators=(",", ":")))
         else:
             steps.append(f"f:{json.loads(quoted) if quoted else word}")

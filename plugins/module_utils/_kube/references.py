@@ -44,7 +44,7 @@ def plan_references(
     ]
     placed += [(None, entry) for entry in edit.appended]
     moved: set[str] = set()
-    for _ in range(len(placed) ** 2):  # more moves than that would be a circle
+    for _move in range(len(placed) ** 2):  # more moves than that would be a circle
         place = next((at for at, one in enumerate(placed) if _movable(placed, at, wanted)), None)
         if place is None:
             break
@@ -56,7 +56,7 @@ def plan_references(
             )
             moved.add(str(entry["name"]))
     edit = ListEdit(edit.replaced, edit.removed, tuple(entry for index, entry in placed if index is None))
-    entries = [entry for _, entry in placed]
+    entries = [entry for _at, entry in placed]
     return tuple(
         _judged(observed, desired, item, entries, moved) if item.id.removeprefix(PREFIX) in wanted else item
         for item in items
@@ -68,8 +68,8 @@ def _movable(placed: Sequence[Placed], at: int, wanted: Mapping[str, object]) ->
     name = str(placed[at][1].get("name"))
     if name not in wanted:
         return False
-    before = {str(entry.get("name")) for _, entry in placed[: at + 1]}
-    after = [entry for _, entry in placed[at + 1 :]]
+    before = {str(entry.get("name")) for _at, entry in placed[: at + 1]}
+    after = [entry for _at, entry in placed[at + 1 :]]
     needs = set(references(str(placed[at][1].get("value") or ""))) - before
     used = any(name in references(str(entry.get("value") or "")) and entry.get("name") not in wanted for entry in after)
     return bool(needs & {str(entry.get("name")) for entry in after}) and not used

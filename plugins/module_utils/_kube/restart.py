@@ -100,7 +100,7 @@ def pods_needed(observed: Observed, desired: Desired) -> bool:
         for state in _secrets(observed, desired) or ()
     ]
     if checksum(observed, desired):
-        times += [time for _, time in _mounted(observed, desired)]
+        times += [time for _name, time in _mounted(observed, desired)]
     made = str(observed.metadata.get("creationTimestamp") or "")
     return any(time is not None and time > made for time in times)
 
@@ -232,7 +232,7 @@ def _content_reasons(observed: Observed, desired: Desired, done: Collection[Sour
     if contents is None:
         return []
     there = observed.annotations.get(CONFIG_CHECKSUM)
-    theirs = any(("config_map", name) in watched(observed) for name, _ in _mounted(observed, desired))
+    theirs = any(("config_map", name) in watched(observed) for name, _time in _mounted(observed, desired))
     if there is not None and there.removesuffix(AGAIN) != contents and not theirs:
         return [f"the mounted files changed since the pod template was marked; {BACKGROUND}"]
     return older_than_files(observed, desired, done)

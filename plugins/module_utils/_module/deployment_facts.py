@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, pending, verdict
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
@@ -35,8 +36,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.deployment_
 class NotAppliedError(BlockedError):
     """The repair could not be carried out or did not end well. ``outcome`` holds what was found and done."""
 
-    def __init__(self, doing: str, address: str, answered: str, remedy: str, outcome: Outcome) -> None:
-        super().__init__(doing, address, answered, remedy)
+    def __init__(self, doing: str, address: str, answered: str, remedy: str, outcome: Outcome, **more: Any) -> None:
+        super().__init__(doing, address, answered, remedy, **more)
         self.outcome = outcome
 
 
@@ -45,8 +46,7 @@ class PolicyRefusedError(NotAppliedError, AdmissionRefused):
 
     def __init__(self, address: str, refused: AdmissionRefused, outcome: Outcome) -> None:
         answered = f"nothing was written, because {refused.answered}"
-        BlockedError.__init__(self, "repairing", address, answered, refused.remedy)
-        self.outcome, self.words = outcome, refused.words
+        super().__init__("repairing", address, answered, refused.remedy, outcome, words=refused.words)
 
 
 class RolloutFailedError(NotAppliedError):

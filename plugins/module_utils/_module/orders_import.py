@@ -267,7 +267,9 @@ def _found(reading: _Reading, stored: Stored) -> list[str]:
         return []
     after, before = reading.window
     return [
-        order_id for order_id, created, _ in stored.standing if order_id in stored.new and after <= created <= before
+        order_id
+        for order_id, created, _updated in stored.standing
+        if order_id in stored.new and after <= created <= before
     ]
 
 

@@ -148,7 +148,7 @@ def run(
     found: tuple[Item, ...] = ()
     before = 0
     undeleted = False
-    for _ in range(TRIES):
+    for _try in range(TRIES):
         observed = _observe(servers, wish, desired, moment)
         spelled = _with_version(desired, observed)
         items = plan(observed, spelled, fingerprints)

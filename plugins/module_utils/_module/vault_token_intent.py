@@ -74,7 +74,7 @@ def read(annotation: str | None) -> tuple[Intent, ...]:
     """The marks in an annotation. What somebody else wrote there counts as a mark whose run cannot be found."""
     found = []
     for part in (annotation or "").split(","):
-        since, _, run_id = part.strip().partition(" ")
+        since, _space, run_id = part.strip().partition(" ")
         if not since:
             continue
         try:

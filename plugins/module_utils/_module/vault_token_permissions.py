@@ -68,14 +68,14 @@ def ask(servers: Servers, desired: Desired, observed: Observed, actions: Mapping
         if client is None or not needed:
             continue
         try:
-            held = capabilities.held(client, (path for _, path in needed))
+            held = capabilities.held(client, (path for _right, path in needed))
         except TokenRefusedError:
             if client is servers.vault:
                 raise
             if not _is_dead(servers.vault, client):
                 unasked = True
                 continue
-            held = {path: frozenset() for _, path in needed}
+            held = {path: frozenset() for _right, path in needed}
             suffix = " (Vault does not accept the bootstrap token)"  # noqa: PLW2901
         if held is None:
             unasked = True
@@ -110,7 +110,7 @@ def unread(servers: Servers, desired: Desired, observed: Observed, actions: Mapp
         for refusal in (observed.policy, observed.role)
         if isinstance(refusal, ForbiddenError)
     ]
-    missing += [f"get {refusal.address}" for _, refusal in observed.unread if isinstance(refusal, ForbiddenError)]
+    missing += [f"get {refusal.address}" for _what, refusal in observed.unread if isinstance(refusal, ForbiddenError)]
     if desired.strategy == "scoped" and actions.get(SECRET) in {"create", "update"}:
         missing += [
             f"get Secret {place.namespace}/{place.secret}"

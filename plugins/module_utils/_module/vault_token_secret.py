@@ -141,7 +141,7 @@ def _with(permission: Permission, blind: tuple[str, ...]) -> Permission:
 
 
 def _look_only(servers: Servers, desired: Desired, fingerprints: Fingerprints) -> Outcome:
-    observed, _ = observe(servers, desired)
+    observed, _evidence = observe(servers, desired)
     items = plan(observed, desired, fingerprints)
     todo = {item.id: item.action for item in pending(items)}
     permission = _with(ask(servers, desired, observed, todo), unread(servers, desired, observed, todo))

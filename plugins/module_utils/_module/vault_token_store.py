@@ -230,7 +230,7 @@ def _is_at_home(
     :raises KeybuzzError: it cannot be known.
     """
     place = desired.place
-    for _ in range(TRIES):
+    for _try in range(TRIES):
         stored = read_secret(servers.kube, place.namespace, place.secret, servers.protect)
         if stored.data.get(place.key) == made.value:
             return True

@@ -246,7 +246,8 @@ def parse_item(entry: object) -> Item:
     :raises ValueError: as :func:`kind_of`.
     """
     kind = kind_of(entry)
-    assert isinstance(entry, Mapping)  # noqa: S101 - kind_of has seen it
+    if not isinstance(entry, Mapping):
+        raise AssertionError("kind_of has seen it")
     values = {name: value for name, value in entry.items() if name in KNOWN} | kind._asdict()
     owner, depends_on = values.get("owner") or {}, values.get("depends_on") or ()
     if not isinstance(owner, Mapping) or isinstance(depends_on, str):

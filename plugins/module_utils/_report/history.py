@@ -228,7 +228,7 @@ def watch(ids: Iterable[str]) -> Watch:
     """What to look out for, from the ids that are open."""
     known = frozenset(ids)
     ends = (name.rpartition("/") for name in known)
-    return Watch(known, frozenset(place for place, _, last in ends if last == COULD_NOT_CHECK))
+    return Watch(known, frozenset(place for place, _slash, last in ends if last == COULD_NOT_CHECK))
 
 
 def _places(name: str) -> Iterator[str]:
@@ -249,7 +249,7 @@ def _gone(known: Iterable[str], environment: Environment) -> list[str]:
     whole = checks - PER_TENANT - {item.id.partition("/")[0] for item in environment.items if item.status in NOT_SEEN}
 
     def looked_at(name: str) -> bool:
-        place, _, last = name.rpartition("/")
+        place, _slash, last = name.rpartition("/")
         if last == COULD_NOT_CHECK:  # it stands for everything in its place, and that is here instead
             return place in places
         return name.partition("/")[0] in whole

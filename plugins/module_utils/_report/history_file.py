@@ -72,7 +72,7 @@ def write(history: History, path: str) -> None:
 
 def _lines(history: History) -> Iterator[str]:
     yield json.dumps({"format_version": FORMAT_VERSION, "updated_at": _said(history.updated_at)}) + "\n"
-    for _, entry in sorted(history.entries.items()):
+    for _key, entry in sorted(history.entries.items()):
         plain = {
             name: _said(value) if isinstance(value, datetime.datetime) else value for name, value in vars(entry).items()
         }
@@ -93,7 +93,14 @@ def _entry(plain: Mapping[str, Any]) -> Entry:
     )
     if not all(isinstance(word, str) and word for word in words.values()) or not isinstance(by, str | None):
         raise ValueError("no text")
-    if type(times) is not int or times < 0 or first is None or last is None or first > last:
+    if (
+        not isinstance(times, int)
+        or isinstance(times, bool)
+        or times < 0
+        or first is None
+        or last is None
+        or first > last
+    ):
         raise ValueError("no number or no time")
     return Entry(
         **words, first_seen=first, last_seen=last, cleared_at=_moment(plain["cleared_at"]), times=times, brought_by=by

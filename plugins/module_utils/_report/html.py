@@ -67,7 +67,7 @@ def render(report: Report) -> str:
         environments = tuple(sorted(environments, key=lambda env: list(KINDS)[::-1].index(env.verdict)))
     seen = dict.fromkeys(kind.check for env in environments for kind in env.tally)
     checks = (
-        *(check for check, _ in resume.STEPS if check in seen),
+        *(check for check, _words in resume.STEPS if check in seen),
         *(check for check in seen if check not in dict(resume.STEPS)),
     )
     parts = [_head(report), _overview(report, environments, checks, large=large), _filter()]
@@ -170,7 +170,7 @@ def _cells(env: Environment, checks: Sequence[str]) -> list[tuple[str, str]]:
         shapes = {kind_of(status) for status in statuses}
         worst = next((one for one in ("error", "unchecked", "drift") if one in shapes), "sync")
         order = sorted((status == "ignored", status) for status in statuses if status != "in_sync")
-        said = [f"{statuses[status]} {words(status)}" for _, status in order]
+        said = [f"{statuses[status]} {words(status)}" for _rank, status in order]
         if worst == "sync":
             said.insert(0, "in sync")
         cells.append((worst, ", ".join(said)) if statuses else ("unchecked", "not looked at"))

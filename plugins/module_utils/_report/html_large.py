@@ -102,7 +102,8 @@ def _left_out(report: Report, shown: Sequence[Listed]) -> str:
     places = dict.fromkeys(report.whereabouts(one.environment) for one in shown if one.left_out)
     return (
         f'<p id="left-out">The first {count} of {count + left} items are listed on this page, the worst of each '
-        f"environment. The other {left} are counted under “{NOT_LISTED}”; {escaped('; '.join(places))}.</p>\n"
+        f"environment. The other {left} are counted under \u201c{NOT_LISTED}\u201d; "
+        f"{escaped('; '.join(places))}.</p>\n"
     )
 
 

@@ -89,7 +89,10 @@ def _incomplete(path: str, count: int, promised: int | None) -> str:
 
 
 def _closes(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.get("complete") is True and type(entry.get("items")) is int
+    if not isinstance(entry, dict) or entry.get("complete") is not True:
+        return False
+    count = entry.get("items")
+    return isinstance(count, int) and not isinstance(count, bool)
 
 
 def _entries(path: str) -> Iterator[tuple[int, Any]]:

@@ -28,7 +28,7 @@ LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "not
 def render(report: Report) -> str:
     """JSON text with one run. Results have logical locations only: the settings are in no file."""
     found = [(env, item) for env in report.environments for item in env.items if _is_finding(item)]
-    checks = list(dict.fromkeys(str(item.check) for _, item in found))
+    checks = list(dict.fromkeys(str(item.check) for _environment, item in found))
     run = {
         "tool": {"driver": {"name": report.generator, "rules": [_rule(check, found) for check in checks]}},
         "invocations": [
@@ -51,7 +51,7 @@ def _is_finding(item: Item) -> bool:
 
 def _rule(check: str, found: Sequence[tuple[Environment, Item]]) -> dict[str, object]:
     """The check; its default level is that of its worst result in this run."""
-    severities = {item.severity for _, item in found if item.check == check}
+    severities = {item.severity for _environment, item in found if item.check == check}
     worst = next((severity for severity in SEVERITIES if severity in severities), "info")
     return {
         "id": check,

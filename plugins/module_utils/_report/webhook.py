@@ -79,6 +79,7 @@ def send(url: str, document: Mapping[str, Any], ca_cert: str | None = None, time
     :raises UnreachableError: it did not arrive; the message names the host only.
     """
     host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+    answered = ""
     try:
         context = ssl.create_default_context(cafile=ca_cert)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -61,7 +61,7 @@ def raw_orders(chunks: Iterator[bytes], content_type: str) -> Iterator[dict[str,
 def charset(content_type: str) -> str | None:
     """The charset that a Content-Type names, as Python knows it; ``None`` without one."""
     for part in content_type.split(";")[1:]:
-        key, _, value = part.strip().partition("=")
+        key, _equals, value = part.strip().partition("=")
         if key.strip().lower() == "charset":
             given = value.strip().strip('"').lower()
             try:

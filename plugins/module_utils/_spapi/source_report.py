@@ -228,7 +228,7 @@ class _Reading:
         marketplace_id = self._query["marketplaceIds"]
         with _opened(self._ask, document) as (headers, chunks):
             orders = report_xml.raw_orders(chunks, headers.get("content-type", ""))
-            skipped = sum(1 for _ in islice(orders, self._parts[at].done))
+            skipped = sum(1 for _order in islice(orders, self._parts[at].done))
             if skipped < self._parts[at].done:
                 raise report_xml.Damaged("it holds less than it did before")
             while raws := list(islice(orders, self._page_size)):

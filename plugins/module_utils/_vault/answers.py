@@ -186,7 +186,7 @@ def _forbidden(peek: Peek, refusal: Refusal) -> KeybuzzError:
             "and check that vault_mount and the path are spelled right.",
         )
     if path != "auth/token/lookup-self":
-        status, _ = peek("GET", "auth/token/lookup-self", None)
+        status, _body = peek("GET", "auth/token/lookup-self", None)
         if status == 200:
             return ForbiddenError(
                 doing,
