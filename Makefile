@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity zero-writes chaos chaos-orders \
-	bench-orders bench-noop bench-fleet lint build recording clean
+	bench-orders bench-noop bench-fleet lint quality matrix awx-check release-check docs build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ bench-noop: $(STAMP) ## What it costs to find that there is nothing to do, besid
 
 bench-fleet: $(STAMP) ## The audit of 10 to 10,000 tenants in each of three environments
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.fleet
+
+quality: $(STAMP) ## ansible-lint (production), antsibull-docs and galaxy-importer on the built tarball
+	@$(BIN)/python -m tests.gates.quality
+
+matrix: $(STAMP) ## ansible-test sanity, units and integration on each supported ansible-core (Python 3.11, 3.12 and 3.13)
+	@$(BIN)/python -m tests.gates.matrix
+
+awx-check: $(STAMP) ## The objects for AWX against awx.awx, and each job as AWX's execution nodes run it, on the lab
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.awx
 
 test: $(STAMP) ## Everything that CI runs
 	@bash tests/run.sh

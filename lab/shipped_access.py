@@ -36,6 +36,14 @@ ACCOUNTS = {
 }
 
 
+class _Indented(yaml.SafeDumper):
+    """Lists stand deeper than what they belong to, as linters want them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        del indentless
+        super().increase_indent(flow, indentless=False)
+
+
 def files() -> Mapping[str, str]:
     """Name to text of each file."""
     tenants = seed.TENANT_PATH.format(tenant="+")
@@ -51,7 +59,7 @@ def files() -> Mapping[str, str]:
         documents: list[Any] = [access.service_account(name)]
         for namespace, granted in rules[name].items():
             documents += [access.role(namespace, name, granted), access.role_binding(namespace, name)]
-        body = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": documents}, sort_keys=False)
+        body = yaml.dump({"apiVersion": "v1", "kind": "List", "items": documents}, Dumper=_Indented, sort_keys=False)
         found[f"kubernetes-{name}.yaml"] = (
             f"{LICENCE.format(mark='#')}\n# {about}\n{head}\n# kubectl apply -f kubernetes-{name}.yaml\n{body}"
         )

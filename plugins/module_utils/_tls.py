@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_handshake import (
@@ -24,26 +24,24 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_pem import Pem
 
 __all__ = ["Fault", "Probe", "examine_pem", "no_handshake", "probe", "probe_url"]
 
-Fault = (
-    PemFault
-    | Literal[
-        "not_https",
-        "unknown_host",
-        "refused",
-        "timeout",
-        "unreachable",
-        "not_tls",
-        "unknown_ca",
-        "wrong_name",
-        "expired",
-        "not_yet_valid",
-        "not_a_ca",
-        "wrong_purpose",
-        "constraint",
-        "weak",
-        "handshake",
-    ]
-)
+OwnFault = Literal[
+    "not_https",
+    "unknown_host",
+    "refused",
+    "timeout",
+    "unreachable",
+    "not_tls",
+    "unknown_ca",
+    "wrong_name",
+    "expired",
+    "not_yet_valid",
+    "not_a_ca",
+    "wrong_purpose",
+    "constraint",
+    "weak",
+    "handshake",
+]
+Fault: TypeAlias = "PemFault | OwnFault"
 
 SECURITY_LEVEL, OLDER_LEVEL = 2, 1
 """OpenSSL's, in Node.js from LEVEL_2_SINCE on (built with OpenSSL 3.5) and before (3.0) [measured on 24 and 20]."""

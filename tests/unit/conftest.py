@@ -15,6 +15,11 @@ from hypothesis import settings
 settings.register_profile("inner", max_examples=20)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Under ansible-test nobody reads pyproject.toml."""
+    config.addinivalue_line("markers", "slow: takes seconds; not in the inner loop (make test-unit)")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file = tmp_path_factory.mktemp("authorities") / "system.pem"

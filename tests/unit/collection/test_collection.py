@@ -11,13 +11,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-PROJECT = Path(__file__).parents[3]
+from tests.unit.places import COLLECTIONS, PROJECT
+
 MODULES = sorted(file.stem for file in (PROJECT / "plugins" / "modules").glob("*.py"))
 SECRET_NAME = re.compile(r"(token|secret|password|api_key|authorization_code)$")
 NOT_SECRET = {
@@ -29,13 +29,15 @@ NOT_SECRET = {
 def documented() -> dict[str, Any]:
     finished = subprocess.run(
         [
-            Path(sys.executable).parent / "ansible-doc",
+            sys.executable,
+            "-m",
+            "ansible.cli.doc",
             "-t",
             "module",
             "-j",
             *(f"keybuzz.amazon.{name}" for name in MODULES),
         ],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections")},
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)},
         capture_output=True,
         text=True,
         check=True,

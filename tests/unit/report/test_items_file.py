@@ -33,9 +33,10 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal im
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.places import COLLECTIONS, PROJECT
+
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-PROJECT = Path(__file__).parents[3]
 SCHEMA = json.loads((PROJECT / "docs/schema/drift_report-1.0.schema.json").read_text())
 
 
@@ -315,7 +316,7 @@ def peak(folder: Path, tenants: int) -> float:
     }
     done = subprocess.run(
         [sys.executable, "-c", PEAK, json.dumps(given)],
-        env={"PYTHONPATH": str(PROJECT / ".collections")},
+        env={"PYTHONPATH": str(COLLECTIONS)},
         capture_output=True,
         text=True,
         check=True,

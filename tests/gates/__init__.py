@@ -1,0 +1,4 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quality gates that need an environment of their own: the matrix of ansible-core, linters, importer, release."""
