@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help venv demo down kube test test-unit test-lab test-integration test-e2e parity zero-writes chaos chaos-orders \
-	bench-orders bench-noop bench-fleet lint quality matrix awx-check release-check docs build recording clean
+	bench-orders bench-noop bench-fleet ends lint quality matrix awx-check release-check docs build recording clean
 
 help: ## What can be typed here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,11 +79,20 @@ bench-noop: $(STAMP) ## What it costs to find that there is nothing to do, besid
 bench-fleet: $(STAMP) ## The audit of 10 to 10,000 tenants in each of three environments
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.bench.fleet
 
+ends: $(STAMP) ## Both ends of the ranges in requirements.txt: unit tests, real servers and an audit with each
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.ee.ends
+
 quality: $(STAMP) ## ansible-lint (production), antsibull-docs and galaxy-importer on the built tarball
 	@$(BIN)/python -m tests.gates.quality
 
 matrix: $(STAMP) ## ansible-test sanity, units and integration on each supported ansible-core (Python 3.11, 3.12 and 3.13)
 	@$(BIN)/python -m tests.gates.matrix
+
+release-check: $(STAMP) ## Build, install into an empty place, repair the lab from there, list the materials (SBOM)
+	@$(BIN)/python -m tests.gates.release
+
+docs: $(STAMP) ## The documentation site, in build/docs/html
+	@$(BIN)/python -m tests.gates.site
 
 awx-check: $(STAMP) ## The objects for AWX against awx.awx, and each job as AWX's execution nodes run it, on the lab
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/.collections $(BIN)/python -m tests.awx

@@ -245,7 +245,8 @@ def _text(paths: Mapping[str, list[str]]) -> str:
 
 def _collection_module() -> Any:
     """The collection's own words for the backend's policy and role: the healthy world is what a repair makes."""
-    collections = str(PROJECT / ".collections")
+    linked = PROJECT / ".collections"
+    collections = str(linked if linked.is_dir() else PROJECT.parents[2])
     if collections not in sys.path:
         sys.path.insert(0, collections)
     return importlib.import_module("ansible_collections.keybuzz.amazon.plugins.module_utils._vault.token")

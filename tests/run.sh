@@ -26,7 +26,7 @@ python -m pytest tests/unit -q -n 2
 
 # Two workers, each with servers of its own: on free ports, in folders of their own.
 step "Tests against real servers"
-python -m pytest tests/lab tests/integration_lab tests/bench tests/browser tests/awx -q -n 2 --dist loadfile --durations=15
+python -m pytest tests/lab tests/integration_lab tests/ee tests/bench tests/browser tests/awx -q -n 2 --dist loadfile --durations=15
 
 # Samples of make parity and make zero-writes, and the quick proofs of make chaos.
 step "Check predicts what a repair changes, and writes nothing; wrong peers, editors in between, imports killed and cut off"

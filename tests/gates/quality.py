@@ -1,7 +1,7 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m tests.gates.quality``: ansible-lint (production), antsibull-docs, galaxy-importer on the built tarball."""
+"""``python -m tests.gates.quality``: ansible-lint (production), antsibull-docs, galaxy-importer on the tarball."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_every_call_is_the_one_ansible_makes(world: World, prover: Prover, tmp_p
             "ANSIBLE_CALLBACK_PLUGINS": str(PROJECT / "tests" / "parity" / "callbacks"),
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
             "ANSIBLE_INJECT_INVOCATION": "true",
-        }
+        },
     )
     assert real.code == 0, real.output
 

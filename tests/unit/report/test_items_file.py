@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
 import subprocess
 import sys
@@ -316,7 +317,7 @@ def peak(folder: Path, tenants: int) -> float:
     }
     done = subprocess.run(
         [sys.executable, "-c", PEAK, json.dumps(given)],
-        env={"PYTHONPATH": str(COLLECTIONS)},
+        env={"PYTHONPATH": os.pathsep.join([str(COLLECTIONS), *filter(None, [os.environ.get("PYTHONPATH")])])},
         capture_output=True,
         text=True,
         check=True,
