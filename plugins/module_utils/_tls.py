@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 from urllib.parse import urlsplit
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_handshake import (
@@ -24,7 +24,8 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._tls_pem import Pem
 
 __all__ = ["Fault", "Probe", "examine_pem", "no_handshake", "probe", "probe_url"]
 
-OwnFault = Literal[
+Fault = Literal[
+    PemFault,
     "not_https",
     "unknown_host",
     "refused",
@@ -41,7 +42,6 @@ OwnFault = Literal[
     "weak",
     "handshake",
 ]
-Fault: TypeAlias = "PemFault | OwnFault"
 
 SECURITY_LEVEL, OLDER_LEVEL = 2, 1
 """OpenSSL's, in Node.js from LEVEL_2_SINCE on (built with OpenSSL 3.5) and before (3.0) [measured on 24 and 20]."""

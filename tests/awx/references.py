@@ -145,7 +145,9 @@ def variables_of(playbook: str) -> frozenset[str]:
     if not (PROJECT / playbook).is_file():
         return frozenset()
     texts = [(PROJECT / playbook).read_text(encoding="utf-8")]
-    for name in re.findall(r"tasks/(\w+)\.yml", texts[0]):
+    for name in re.findall(r"import_playbook: (\w+\.yml)", texts[0]):
+        texts.append((PROJECT / "playbooks" / name).read_text(encoding="utf-8"))
+    for name in re.findall(r"tasks/(\w+)\.yml", "\n".join(texts)):
         texts.append((PROJECT / "playbooks" / "tasks" / f"{name}.yml").read_text(encoding="utf-8"))
     found = {word for text in texts for word in re.findall(r"\w+", text)}
     pending = {role for text in texts for role in re.findall(r"keybuzz\.amazon\.(\w+)", text)}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -14,23 +13,10 @@ import pytest
 
 from tests.e2e.conftest import Lab
 from tests.e2e.playbooks import PROJECT, Playbooks
+from tests.gates.cores import CORES, NotHereError, with_core
 
-CORES = [("2.19", "3.11"), ("2.21", "3.12")]
-
-
-def interpreter(version: str) -> str | None:
-    """A working Python of this version: a version manager's shim may be there without the Python behind it."""
-    candidates = [
-        shutil.which(f"python{version}"),
-        *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")),
-    ]
-    for candidate in filter(None, candidates):
-        probe = subprocess.run(
-            [candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, check=False
-        )
-        if probe.returncode == 0:
-            return str(candidate)
-    return None
+ENDS = [CORES[0], CORES[2]]
+"""The oldest and the newest that is out; make matrix has them all."""
 
 
 @pytest.fixture(scope="session")
@@ -52,22 +38,13 @@ def test_the_tarball_holds_the_collection_and_nothing_of_the_workshop(tarball: P
     assert not names & {"lab", "tests", ".venv", ".collections", ".lab", "build", "ansible.cfg", ".git"}
 
 
-@pytest.fixture(scope="session", params=CORES, ids=lambda core: f"core-{core[0]}-python-{core[1]}")
+@pytest.fixture(scope="session", params=ENDS, ids=lambda core: f"core-{core.version}-python-{core.python}")
 def programs(request: pytest.FixtureRequest) -> Path:
     """bin folder of an environment with one ansible-core and the modules' requirements; kept between runs."""
-    core, python = request.param
-    chosen = interpreter(python)
-    if chosen is None:
-        pytest.skip(f"Python {python} is not on this machine, so ansible-core {core} was not tested")
-    folder = PROJECT / "build" / "venvs" / f"core-{core}-python-{python}"
-    done = folder / ".installed"
-    wanted = (PROJECT / "requirements.txt").read_text()
-    if not done.is_file() or done.read_text() != wanted:
-        subprocess.run([chosen, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, f"ansible-core~={core}.0", "-r", str(PROJECT / "requirements.txt")], check=True)
-        done.write_text(wanted)
-    return folder / "bin"
+    try:
+        return with_core(request.param)
+    except NotHereError as error:
+        pytest.skip(f"ansible-core {request.param.version} was not tested: {error}")
 
 
 def test_the_installed_collection_repairs_the_lab(programs: Path, tarball: Path, healthy: Lab, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from tests.ee.venvs import PROJECT, made
+from tests.gates.cores import PROJECT, environment
 
 OUTPUT = PROJECT / "build" / "evidence" / "ends.json"
 RANGE = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9][0-9.]*),<[0-9][0-9.]*")
@@ -81,10 +81,10 @@ def versions(programs: Path) -> dict[str, str]:
 def tested(programs: Path, paths: Sequence[str]) -> dict[str, Any]:
     """One run of pytest: its exit code, its last line, and how long it took."""
     began = time.monotonic()
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    told = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
     command = [str(programs / "python"), "-m", "pytest", "-q", "-x", *paths]
     finished = subprocess.run(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=PROJECT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if finished.returncode:
         print(finished.stdout[-6000:], flush=True)
@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("ends", nargs="*", choices=["lowest", "newest"], default=["lowest", "newest"])
     found = []
     for end in parser.parse_args().ends:
-        programs = made(f"ends-{end}", wanted(end), anew=end == "newest")
+        programs = environment(f"ends-{end}", wanted(end), anew=end == "newest")
         here = versions(programs)
         print(f"{end}: {', '.join(f'{name} {version}' for name, version in here.items())}", flush=True)
         results = {}

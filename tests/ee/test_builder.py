@@ -15,15 +15,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.ee.venvs import PROJECT, builder
+from tests.gates.cores import PROJECT, environment
 
 DEFINITION = PROJECT / "extensions" / "execution-environment" / "execution-environment.yml"
 BIN = Path(sys.executable).parent
 
 
+BUILDER = ("ansible-builder>=3.2,<4",)
+
+
 @pytest.fixture(scope="session")
 def program() -> Path:
-    return builder()
+    return environment("ansible-builder", BUILDER) / "ansible-builder"
 
 
 @pytest.fixture(scope="session")

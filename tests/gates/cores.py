@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,19 +64,27 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def environment(name: str, python: str, requirements: Sequence[str]) -> Path:
+def environment(
+    name: str,
+    requirements: Sequence[str],
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}",
+    *,
+    anew: bool = False,
+) -> Path:
     """bin folder of an environment with these requirements; it is kept until they change.
 
+    :param python: by default the Python that runs this.
+    :param anew: ask the index again, because what is wanted does not say which version that is.
     :raises NotHereError: there is no such Python.
     :raises subprocess.CalledProcessError: pip could not install them.
     """
     chosen = interpreter(python)
     if chosen is None:
         raise NotHereError(f"Python {python} is not on this machine: install it as python{python}, or with pyenv.")
-    folder = ENVIRONMENTS / name
+    folder = ENVIRONMENTS / f"{name}-python-{python}"
     done = folder / ".installed"
     wanted = "\n".join(requirements)
-    if not done.is_file() or done.read_text(encoding="utf-8") != wanted:
+    if anew or not done.is_file() or done.read_text(encoding="utf-8") != wanted:
         subprocess.run([chosen, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *requirements], check=True)
@@ -87,4 +96,4 @@ def with_core(core: Core) -> Path:
     """bin folder of an environment with this ansible-core and what the modules import."""
     lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     modules = [line for line in lines if line and not line.startswith("#")]
-    return environment(f"core-{core.version}-python-{core.python}", core.python, [core.wanted, *modules])
+    return environment(f"core-{core.version}", [core.wanted, *modules], core.python)

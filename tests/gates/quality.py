@@ -58,7 +58,7 @@ def complaints(name: str, status: int, said: str) -> list[str]:
 def main() -> int:
     """The command: a line a gate; ends with 1 where one complains."""
     try:
-        programs = environment(f"quality-python-{PYTHON}", PYTHON, LINT)
+        programs = environment("quality", LINT, PYTHON)
     except NotHereError as error:
         print(f"quality: NOT RUN: {error}")
         return 1

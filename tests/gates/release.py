@@ -139,7 +139,7 @@ def repaired(programs: Path, place: Path, env: Mapping[str, str]) -> None:
 
 def sbom(archive: Path, programs: Path, number: str) -> Path:
     """What is installed beside the collection, as CycloneDX."""
-    tool = environment("sbom", f"{sys.version_info.major}.{sys.version_info.minor}", SBOM)
+    tool = environment("sbom", SBOM)
     target = DIST / f"keybuzz-amazon-{number}.cdx.json"
     command = [str(tool / "cyclonedx-py"), "environment", str(programs / "python")]
     _run([*command, "--output-reproducible", "--output-format", "JSON", "--output-file", str(target)], DIST, os.environ)

@@ -56,7 +56,7 @@ def sources(folder: Path) -> None:
 def main() -> int:
     """The command."""
     try:
-        programs = environment(f"docs-python-{PYTHON}", PYTHON, REQUIREMENTS)
+        programs = environment("docs", REQUIREMENTS, PYTHON)
     except NotHereError as error:
         print(f"docs: NOT BUILT: {error}")
         return 1

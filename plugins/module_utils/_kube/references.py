@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item
 from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.deployment import Observed
@@ -22,7 +22,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._kube.wanted import
 
 PREFIX = f"{CHECK}/env/"
 Entry = Mapping[str, Any]
-Placed: TypeAlias = "tuple[int | None, Entry]"
+Placed = tuple["int | None", Entry]
 """An entry of ``env`` as planned, with its index in the list as it was read; None for a new one."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import schema, tables
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 """Rows that the server sends at once, and that are held here at once."""
 SHOWN = ("tenantId", "status", "marketplaceId")
-Row: TypeAlias = "tuple[str, str | None, str | None]"
+Row = tuple[str, "str | None", "str | None"]
 """The tenant, its status and its marketplace, as text."""
 
 

@@ -15,7 +15,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     BadInputError,
@@ -25,7 +25,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import (
     UnreachableError,
 )
 
-Peek: TypeAlias = "Callable[[str, str, Mapping[str, object] | None], tuple[int, Mapping[str, Any]]]"
+Peek = Callable[[str, str, "Mapping[str, object] | None"], tuple[int, Mapping[str, Any]]]
 """Sends (method, path, body) and returns (status, body), to look for the cause of a failure."""
 
 CAPABILITY = {
