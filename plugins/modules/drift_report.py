@@ -239,6 +239,12 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Look
+  keybuzz.amazon.amazon_integration_info:
+    vault_token_secret:
+      namespace: keybuzz-backend-dev
+  register: found
+
 - name: Report over all environments
   keybuzz.amazon.drift_report:
     mode: audit
@@ -254,7 +260,7 @@ EXAMPLES = r"""
     environments:
       - name: staging
         tenants: [ecomlg-001]
-        drift: "{{ vault_token_result.drift + backend_access_result.drift }}"
+        drift: "{{ found.drift }}"
   run_once: true
 
 - name: Report over ten thousand tenants, with a history that several hosts share
@@ -270,7 +276,7 @@ EXAMPLES = r"""
     pg_sslrootcert: /etc/ssl/certs/platform.pem
     environments:
       - name: prod
-        drift: "{{ amazon_integration_result.drift }}"
+        drift: "{{ found.drift }}"
         items_path: reports/prod.jsonl
   run_once: true
 """
