@@ -26,6 +26,10 @@ CREATE SCHEMA orders_import AUTHORIZATION orders_import;
 GRANT USAGE ON SCHEMA orders_import TO orders_audit;
 ALTER DEFAULT PRIVILEGES FOR ROLE orders_import IN SCHEMA orders_import GRANT SELECT ON TABLES TO orders_audit;
 
+-- The repair of all steps with one role (pg_user): it writes a tenant's row, too, besides what orders_import does.
+CREATE ROLE amazon_repair LOGIN IN ROLE orders_import;
+GRANT INSERT, UPDATE ON tenants TO amazon_repair;
+
 -- mode: purge, run by a role of its own, so that the import itself can delete no order.
 CREATE ROLE orders_retention LOGIN;
 GRANT USAGE ON SCHEMA public, orders_import TO orders_retention;

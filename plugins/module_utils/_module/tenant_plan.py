@@ -187,7 +187,7 @@ def _consent_hint(observed: Observed) -> str:
         )
     return (
         f"The seller opens {observed.consent_url} and agrees. Amazon leads back to an address with the parameters "
-        "spapi_oauth_code and state: within five minutes run playbooks/connect_tenant.yml with the first as the "
+        "spapi_oauth_code and state: within five minutes run keybuzz.amazon.connect_tenant with the first as the "
         "environment variable AMAZON_AUTHORIZATION_CODE and the second as amazon_tenant_oauth_state."
     )
 
@@ -268,7 +268,7 @@ def row_item(observed: Observed, desired: Desired, address: str) -> Item:
             reason="The row says that the tenant is connected, but Amazon does not accept its authorization."
             if dead
             else "",
-            hint="Have the seller agree again, or disconnect the tenant with state: absent." if dead else "",
+            hint="Have the seller agree again, or disconnect the tenant (amazon_tenant_connect with state: absent)." if dead else "",
             depends_on=(grant_id(observed.tenant),) if dead else (),
         )
     missing = observed.row is None

@@ -80,7 +80,8 @@ def _actions(found: Iterable[Item], now: Iterable[Item]) -> str:
     items = [item for item in found if item.id in good]
     done = sorted({DONE[item.action] for item in items if item.action != "none"})
     if not done:
-        return "created" if any(item.status in UNCHECKED for item in items) else "nothing"
+        # Nobody wrote it: what it waited for is there now.
+        return "checked" if any(item.status in UNCHECKED for item in items) else "nothing"
     return ", ".join(done)
 
 
