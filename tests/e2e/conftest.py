@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -47,8 +48,9 @@ class Lab:
         return document
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+@contextlib.contextmanager
+def running() -> Iterator[Lab]:
+    """A lab that ends with the block."""
     with tempfile.TemporaryDirectory(prefix="keybuzz-e2e-") as folder:
         world = Lab(Path(folder) / "lab")
         try:
@@ -58,6 +60,12 @@ def lab() -> Iterator[Lab]:
             yield world
         finally:
             world("down")
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    with running() as world:
+        yield world
 
 
 @pytest.fixture(scope="session")

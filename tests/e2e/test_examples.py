@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import json
 import shlex
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import Lab
+from tests.e2e.conftest import Lab, running
 from tests.e2e.playbooks import PROJECT, Playbooks
 
 MODULES = sorted(file.stem for file in (PROJECT / "plugins" / "modules").glob("*.py"))
@@ -34,13 +33,8 @@ NOT_HERE = {
 @pytest.fixture(scope="module")
 def own() -> Iterator[Lab]:
     """A lab of these tests alone: the examples write."""
-    with tempfile.TemporaryDirectory(prefix="keybuzz-examples-") as folder:
-        world = Lab(Path(folder) / "lab")
-        try:
-            world("up")
-            yield world
-        finally:
-            world("down")
+    with running() as world:
+        yield world
 
 
 def environment(lab: Lab) -> dict[str, str]:

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.gates import trees
-from tests.gates.cores import PROJECT, NotHereError, environment
+from tests.gates.cores import PROJECT, NotHereError, environment, said
 
 PYTHON = "3.12"
 LINT = ("ansible-core~=2.21.0", "ansible-lint>=26.10,<27", "antsibull-docs>=2.28,<3", "galaxy-importer>=0.4.44,<0.5")
@@ -28,25 +26,9 @@ RUN_ANSIBLE_LINT = True
 COMPLAINS = ("WARNING", "ERROR")
 
 
-def _said(name: str, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / f"{name}.log").write_text(done.stdout, encoding="utf-8")
-    return done.returncode, done.stdout
-
-
-def complaints(name: str, status: int, said: str) -> list[str]:
+def complaints(name: str, status: int, text: str) -> list[str]:
     """What is to be mended. The importer ends with 0 whatever it finds."""
-    lines = said.splitlines()
+    lines = text.splitlines()
     if name == "galaxy-importer":
         found = [line for line in lines if line.startswith(COMPLAINS)]
         return found if status == 0 else [*found, f"it ended with {status}"]
@@ -62,6 +44,7 @@ def main() -> int:
     except NotHereError as error:
         print(f"quality: NOT RUN: {error}")
         return 1
+    LOGS.mkdir(parents=True, exist_ok=True)
     failed = []
     with tempfile.TemporaryDirectory(prefix="keybuzz-quality-") as temporary:
         folder = Path(temporary)
@@ -86,8 +69,9 @@ def main() -> int:
         }
         for name, (command, cwd) in gates.items():
             began = time.monotonic()
-            status, said = _said(name, [str(programs / command[0]), *command[1:]], cwd, env)
-            found = complaints(name, status, said)
+            status, text = said([str(programs / command[0]), *command[1:]], cwd, env)
+            (LOGS / f"{name}.log").write_text(text, encoding="utf-8")
+            found = complaints(name, status, text)
             seconds = time.monotonic() - began
             if found:
                 failed.append(name)

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any
 import yaml
 
 from tests.gates import trees
-from tests.gates.cores import PROJECT, NotHereError, environment
+from tests.gates.cores import PROJECT, NotHereError, environment, said
 
 DIST = PROJECT / "dist"
 TENANT = "ecomlg-001"
@@ -71,20 +70,11 @@ def held(archive: Path) -> None:
 
 
 def _run(command: list[str], cwd: Path, env: Mapping[str, str], *, ends_with: int = 0) -> str:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != ends_with:
+    status, text = said(command, cwd, env)
+    if status != ends_with:
         words = " ".join(Path(word).name if word.startswith("/") else word for word in command)
-        raise RefusedError(f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}")
-    return done.stdout
+        raise RefusedError(f"{words} ended with {status}:\n{text[-3000:]}")
+    return text
 
 
 def installed(archive: Path, place: Path) -> tuple[Path, dict[str, str]]:
