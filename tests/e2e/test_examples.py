@@ -1,13 +1,16 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The EXAMPLES of each module run on the lab as they stand: its addresses come from the environment, as they may."""
+"""The EXAMPLES of each module and the README's commands run on the lab as they stand: its addresses come from the
+environment, as they may, and the README's inventory has a host called staging."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,3 +88,28 @@ def test_the_examples_of_each_module_run_on_the_lab(name: str, own: Lab, tmp_pat
 def test_every_example_that_is_left_out_is_there() -> None:
     named = {(name, task["name"]) for name in MODULES for task in yaml.safe_load(examples(name))}
     assert set(NOT_HERE) <= named
+
+
+def commands() -> list[list[str]]:
+    """The README's ansible-playbook commands that need no seller."""
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```shell\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.strip().startswith("ansible-playbook ")]
+
+
+def test_the_commands_of_the_readme_show_what_is_broken_and_repair_it(own: Lab, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "inventories" / "lab", tmp_path / "inventory")
+    (tmp_path / "inventory" / "hosts.yml").write_text("all: {hosts: {staging: {}}}", encoding="utf-8")
+    own("break", "vault-addr")
+    playbooks = Playbooks(own.directory, tmp_path)
+    playbooks.cwd = tmp_path
+    path = {"ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections")}
+    runs = [
+        playbooks.run(command[1], *command[2:], tenant=None, env=path)
+        for command in commands()
+        if not any("<" in word for word in command)
+    ]
+    assert [run.code for run in runs] == [2, 0, 0], "\n".join(run.output for run in runs)
+    assert "backend_access/env/VAULT_ADDR" in runs[1].pending()
+    assert runs[2].report["verdict"] == "in_sync"

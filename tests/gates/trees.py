@@ -14,7 +14,6 @@ from tests.gates.cores import PROJECT
 
 PLACE = Path("ansible_collections", "keybuzz", "amazon")
 OF_THE_WORKSHOP = (".collections/", ".ci/")
-NOT_FOR_ANSIBLE_TEST = ("tests/e2e/", "tests/integration_lab/", "tests/lab/", "tests/browser/", "tests/bench/")
 
 
 def tarball(folder: Path, galaxy: Path) -> Path:
@@ -41,7 +40,7 @@ def shipped(folder: Path, archive: Path) -> Path:
 
 
 def whole(folder: Path) -> Path:
-    """The files that Git knows, with the tests that ansible-test runs."""
+    """The files that Git knows."""
     tree = folder / PLACE
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -52,7 +51,7 @@ def whole(folder: Path) -> Path:
     )
     for name in listed.stdout.split("\0"):
         source = PROJECT / name
-        if name and source.is_file() and not name.startswith((*OF_THE_WORKSHOP, *NOT_FOR_ANSIBLE_TEST)):
+        if name and source.is_file() and not name.startswith(OF_THE_WORKSHOP):
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
