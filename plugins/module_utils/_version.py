@@ -6,4 +6,4 @@
 
 """The collection's version, where a module has to know it: ``galaxy.yml`` is not at hand there."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

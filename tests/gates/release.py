@@ -112,7 +112,7 @@ def repaired(programs: Path, place: Path, env: Mapping[str, str]) -> None:
 
         def play(name: str, *, ends_with: int = 0) -> str:
             command = [str(programs / "ansible-playbook"), f"keybuzz.amazon.{name}", "-i", str(inventory)]
-            told = {**env, "LAB_DIR": lab_env["LAB_DIR"]}
+            told = {**env, "LAB_DIR": lab_env["LAB_DIR"], "PWD": str(place)}
             return _run([*command, "-e", f"tenant={TENANT}"], place, told, ends_with=ends_with)
 
         play("audit_amazon", ends_with=2)
