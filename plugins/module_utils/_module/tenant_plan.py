@@ -268,7 +268,11 @@ def row_item(observed: Observed, desired: Desired, address: str) -> Item:
             reason="The row says that the tenant is connected, but Amazon does not accept its authorization."
             if dead
             else "",
-            hint="Have the seller agree again, or disconnect the tenant (amazon_tenant_connect with state: absent)." if dead else "",
+            hint=(
+                "Have the seller agree again, or disconnect the tenant (amazon_tenant_connect with state: absent)."
+                if dead
+                else ""
+            ),
             depends_on=(grant_id(observed.tenant),) if dead else (),
         )
     missing = observed.row is None
