@@ -11,8 +11,10 @@ import pytest
 import trustme
 from hypothesis import settings
 
-# The inner loop draws fewer examples; make test draws them all.
-settings.register_profile("inner", max_examples=20)
+# How long an example takes says how busy the machine is. The inner loop draws fewer; make test draws them all.
+settings.register_profile("all", deadline=None)
+settings.register_profile("inner", max_examples=20, deadline=None)
+settings.load_profile("all")
 
 
 def pytest_configure(config: pytest.Config) -> None:
