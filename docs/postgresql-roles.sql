@@ -29,13 +29,14 @@ ALTER DEFAULT PRIVILEGES FOR ROLE orders_import IN SCHEMA orders_import GRANT SE
 -- The repair of all steps with one role (pg_user): it writes a tenant's row, too, besides what orders_import does.
 CREATE ROLE amazon_repair LOGIN IN ROLE orders_import;
 GRANT INSERT, UPDATE ON tenants TO amazon_repair;
+ALTER DEFAULT PRIVILEGES FOR ROLE amazon_repair IN SCHEMA orders_import GRANT SELECT ON TABLES TO orders_audit;
 
 -- mode: purge, run by a role of its own, so that the import itself can delete no order.
 CREATE ROLE orders_retention LOGIN;
 GRANT USAGE ON SCHEMA public, orders_import TO orders_retention;
 GRANT SELECT ON tenants TO orders_retention;
 GRANT SELECT, INSERT, UPDATE, DELETE ON orders, order_items TO orders_retention;
-ALTER DEFAULT PRIVILEGES FOR ROLE orders_import IN SCHEMA orders_import
+ALTER DEFAULT PRIVILEGES FOR ROLE orders_import, amazon_repair IN SCHEMA orders_import
   GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO orders_retention;
 
 -- The history of the drift report, in a schema of its own (history_table: drift_report.history,

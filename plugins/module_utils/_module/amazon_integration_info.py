@@ -40,7 +40,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.connections import Connections, Protect
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.passing_secrets import PassingSecrets
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import FEW, not_looked_at
+from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_names import FEW
 from ansible_collections.keybuzz.amazon.plugins.module_utils._report.items_writer import ItemsWriter, writing
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.steps import STEPS
 
@@ -62,14 +62,7 @@ def _orders(params: Mapping[str, Any], servers: Connections, names: tuple[str, .
     if len(names) > FEW and params["mode"] in orders_stream.MODES:
         yield from orders_stream.looks(params, servers.protect, names)
         return
-    for name in names:
-        one = {**params, "tenant": name, "tenants": None}
-        try:
-            yield name, amazon_orders_backfill.run(one, servers.protect, check_mode=True)
-        except KeybuzzError as error:
-            if len(names) == 1 and isinstance(error, BadInputError):
-                raise
-            yield name, not_looked_at("amazon_orders", name, error)
+    yield from amazon_orders_backfill.looks(params, servers.protect, names)
 
 
 STREAMS: Mapping[str, Callable[..., Iterator[tuple[str, Outcome]]]] = {

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.keybuzz.amazon.plugins.module_utils._drift import Item, Outcome, applied
-from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import KeybuzzError
+from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadInputError, KeybuzzError
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import orders_prediction, orders_stream
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module.orders_look import (
     Call,
@@ -30,6 +30,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._module.tenant_name
     TenantsFailedError,
     could_not_check,
     names_of,
+    not_looked_at,
 )
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store import connection
 from ansible_collections.keybuzz.amazon.plugins.module_utils._store.sessions import Sessions
@@ -46,9 +47,34 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     :raises TenantsFailedError: outside check mode, when several were asked for and some failed.
     """
     names = names_of(params)
-    until = orders_stream.check_options(params)
     if check_mode and len(names) > FEW and params["mode"] in orders_stream.MODES:
+        orders_stream.check_options(params)
         return _of_all(dict(orders_stream.looks(params, protect, names)), check_mode=True)
+    with _calls(params, protect, names, check_mode=check_mode) as (one, calls):
+        return one(calls[names[0]]) if len(names) == 1 else _together(one, calls, check_mode=check_mode)
+
+
+def looks(params: Mapping[str, Any], protect: Protect, names: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
+    """Each tenant's orders as check mode sees them, with all that a report shows of them, over one connection.
+
+    :raises BadInputError: an option cannot be, or the only tenant is not known.
+    """
+    with _calls(params, protect, names, check_mode=True) as (one, calls):
+        for name, call in calls.items():
+            try:
+                yield name, one(call)
+            except KeybuzzError as error:
+                if len(names) == 1 and isinstance(error, BadInputError):
+                    raise
+                yield name, not_looked_at(CHECK, name, error)
+
+
+@contextmanager
+def _calls(
+    params: Mapping[str, Any], protect: Protect, names: tuple[str, ...], *, check_mode: bool
+) -> Iterator[tuple[Callable[[Call], Outcome], dict[str, Call]]]:
+    """What is done for a tenant, and the call of each."""
+    until = orders_stream.check_options(params)
     where = connection.address(params)
     purpose = f"keybuzz.amazon orders {names[0]}" if len(names) == 1 else "keybuzz.amazon orders"
     sessions = Sessions(
@@ -66,11 +92,9 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
             holder=holder,
             check_mode=check_mode,
         )
-        one = (
-            orders_prediction.predicted if check_mode and call.mode in orders_stream.MODES else _worked_on(call, names)
-        )
-        calls = {name: replace(call, params={**call.params, "tenant": name}) for name in names}
-        return one(calls[names[0]]) if len(names) == 1 else _together(one, calls, check_mode=check_mode)
+        predicting = check_mode and call.mode in orders_stream.MODES
+        one = orders_prediction.predicted if predicting else _worked_on(call, names)
+        yield one, {name: replace(call, params={**call.params, "tenant": name}) for name in names}
 
 
 def _worked_on(call: Call, names: tuple[str, ...]) -> Callable[[Call], Outcome]:

@@ -17,7 +17,7 @@ from tests.integration_lab.amazon_world import PROJECT, AmazonWorld
 from tests.integration_lab.orders.tables import complete
 
 pytestmark = pytest.mark.lab
-ROLES = ("orders_import", "orders_audit", "orders_retention")
+ROLES = ("amazon_repair", "orders_import", "orders_audit", "orders_retention")
 OWN = {
     "errors_table": "orders_import.order_import_errors",
     "runs_table": "orders_import.amazon_backfill_runs",
@@ -47,7 +47,7 @@ def role(passfile: Path, name: str) -> dict[str, Any]:
 
 
 def test_the_documented_roles_import_audit_and_purge(world: AmazonWorld, documented: Path) -> None:
-    importer, auditor, retention = (role(documented, name) for name in ROLES)
+    importer, auditor, retention = (role(documented, name) for name in ROLES[1:])
     assert world.import_orders(check_mode=True, **auditor).items[0].status == "missing"
     world.import_orders(**importer)
     assert complete(world)
@@ -63,3 +63,15 @@ def test_the_documented_auditor_cannot_import(world: AmazonWorld, documented: Pa
     with pytest.raises((ForbiddenError, KeybuzzError), match=r"read-only|privilege"):
         world.import_orders(**role(documented, "orders_audit"))
     assert world.query("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_the_documented_role_of_the_repair_imports_and_writes_a_tenants_row(
+    world: AmazonWorld, documented: Path
+) -> None:
+    world.import_orders(**role(documented, "amazon_repair"))
+    assert complete(world)
+    assert world.import_orders(check_mode=True, **role(documented, "orders_audit")).items[0].status == "in_sync"
+    writers = (
+        "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND has_table_privilege(rolname, 'tenants', 'UPDATE')"
+    )
+    assert world.query(writers, (list(ROLES),)) == [("amazon_repair",)]
