@@ -22,7 +22,7 @@ from typing import Any
 from lab import seed
 from lab.certificates import Authority, write_private
 from lab.errors import PartFailed
-from lab.processes import PROJECT, Processes, free_port, wait_until
+from lab.processes import COLLECTIONS, Processes, free_port, wait_until
 
 NAME = "openbao"
 OTHER_SERVER = "LAB_VAULT"
@@ -245,8 +245,6 @@ def _text(paths: Mapping[str, list[str]]) -> str:
 
 def _collection_module() -> Any:
     """The collection's own words for the backend's policy and role: the healthy world is what a repair makes."""
-    linked = PROJECT / ".collections"
-    collections = str(linked if linked.is_dir() else PROJECT.parents[2])
-    if collections not in sys.path:
-        sys.path.insert(0, collections)
+    if str(COLLECTIONS) not in sys.path:
+        sys.path.insert(0, str(COLLECTIONS))
     return importlib.import_module("ansible_collections.keybuzz.amazon.plugins.module_utils._vault.token")

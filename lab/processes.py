@@ -28,6 +28,8 @@ from lab.errors import LabError, PartFailed
 
 MARK = "KEYBUZZ_LAB"
 PROJECT = Path(__file__).resolve().parent.parent
+COLLECTIONS = PROJECT / ".collections" if (PROJECT / ".collections").is_dir() else PROJECT.parents[2]
+"""The folder with ansible_collections/keybuzz/amazon in it. Under ansible-test the files lie in such a place."""
 
 # Below Linux's ephemeral range (32768-60999), so that no outgoing connection takes a port between its
 # choice and the server's bind.

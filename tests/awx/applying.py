@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from tests.awx.controller import Controller
 from tests.awx.lists import APPLY
+from tests.gates.cores import said
 
 RECAP = re.compile(r"localhost\s+: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)")
 
@@ -48,10 +48,10 @@ def apply(
         given = Path(folder) / "given.json"
         given.write_text(json.dumps(dict(variables)), encoding="utf-8")
         given.chmod(0o600)
-        finished = subprocess.run(
+        status, text = said(
             [str(programs / "ansible-playbook"), "-i", "localhost,", str(APPLY), "-e", f"@{given}", *arguments],
-            cwd=folder,
-            env={
+            folder,
+            {
                 "PATH": f"{programs}:{os.environ['PATH']}",
                 "HOME": folder,
                 "LANG": "C.UTF-8",
@@ -60,14 +60,7 @@ def apply(
                 "CONTROLLER_OAUTH_TOKEN": controller.token,
                 "CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX": prefix,
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
             timeout=600,
-            check=False,
         )
-    recap = RECAP.search(finished.stdout)
-    return Applied(
-        finished.returncode, finished.stdout, int(recap[1]) if recap else -1, tuple(controller.writes[before:])
-    )
+    recap = RECAP.search(text)
+    return Applied(status, text, int(recap[1]) if recap else -1, tuple(controller.writes[before:]))

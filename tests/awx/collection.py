@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.bench.orders.install import REQUIREMENTS, environments, install
+from tests.bench.orders.install import named
 from tests.bench.orders.peers import FOLDER
 
 ENVIRONMENT = "collections"
@@ -20,13 +20,9 @@ def programs() -> Path:
 
     :raises RuntimeError: it has another release, whose options may be others.
     """
-    import sys
-
     place = FOLDER / ENVIRONMENT
     if not _manifests(place):
-        FOLDER.mkdir(exist_ok=True)
-        (FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
-        install(place, sys.executable, environments(REQUIREMENTS.read_text(encoding="utf-8"))[ENVIRONMENT])
+        named(ENVIRONMENT)
     found = {json.loads(path.read_text(encoding="utf-8"))["collection_info"]["version"] for path in _manifests(place)}
     if found != {VERSION}:
         raise RuntimeError(f"{place} has awx.awx {', '.join(found) or 'not'}; this wants {VERSION}")

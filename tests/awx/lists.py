@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.gates.cores import said
 
 PROJECT = Path(__file__).parents[2]
 AWX = PROJECT / "extensions" / "awx"
@@ -94,26 +95,11 @@ def rendered(variables: Mapping[str, Any] | None = None) -> Lists:
             }
         ]
         (place / "render.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
-        finished = subprocess.run(
-            [
-                str(Path(sys.executable).parent / "ansible-playbook"),
-                "-i",
-                "localhost,",
-                "render.yml",
-                "-e",
-                "@given.json",
-            ],
-            cwd=place,
-            env={**os.environ, "HOME": folder, "ANSIBLE_LOCALHOST_WARNING": "false"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if finished.returncode:
-            raise RuntimeError(finished.stdout)
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "render.yml"]
+        env = {**os.environ, "HOME": folder, "ANSIBLE_LOCALHOST_WARNING": "false"}
+        status, text = said([*command, "-e", "@given.json"], place, env, timeout=120)
+        if status:
+            raise RuntimeError(text)
         lists: Lists = json.loads((place / "lists.json").read_text(encoding="utf-8"))
         return lists
 

@@ -71,14 +71,7 @@ def coherent() -> str:
     """Names, playbooks, questions, injectors."""
     for variant in VARIANTS:
         lists = rendered(variant)
-        for look in (
-            references.unknown_names,
-            references.twice,
-            references.refused_by_awx,
-            references.unread_injectors,
-            references.unknown_playbooks,
-            references.unread_variables,
-        ):
+        for look in references.LOOKS:
             hold([f"{look.__doc__} {said}" for said in look(lists)])
     read = references.read_variables()
     env = [name for kind in lists["controller_credential_types"] for name in kind["injectors"]["env"]]

@@ -185,3 +185,7 @@ def unread_variables(lists: Lists) -> list[str]:
             needed = {name for name, one in asked.items() if one["required"] and "default" not in one}
             found += [f"{place}: nobody answers {name}" for name in needed - given.keys()]
     return found
+
+
+LOOKS = (unknown_names, twice, refused_by_awx, unread_injectors, unknown_playbooks, unread_variables)
+"""All of them. Each takes the lists and returns what is wrong, in words."""

@@ -17,15 +17,6 @@ from tests.awx.injecting import inject, secrets_of
 from tests.awx.lists import NODES, Lists, named, rendered
 from tests.awx.workflow import walk
 
-LOOKS = (
-    references.unknown_names,
-    references.twice,
-    references.refused_by_awx,
-    references.unread_injectors,
-    references.unknown_playbooks,
-    references.unread_variables,
-)
-
 
 @pytest.fixture(scope="module")
 def lists() -> Lists:
@@ -38,7 +29,7 @@ def changed(lists: Lists) -> Lists:
 
 
 def found(lists: Lists) -> list[str]:
-    return [said for look in LOOKS for said in look(lists)]
+    return [said for look in references.LOOKS for said in look(lists)]
 
 
 def template(lists: Lists, name: str = "amazon-repair") -> Any:

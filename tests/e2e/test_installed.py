@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.e2e.conftest import Lab
 from tests.e2e.playbooks import PROJECT, Playbooks
+from tests.gates import trees
 from tests.gates.cores import CORES, NotHereError, with_core
 
 ENDS = [CORES[0], CORES[2]]
@@ -21,14 +23,7 @@ ENDS = [CORES[0], CORES[2]]
 
 @pytest.fixture(scope="session")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(PROJECT)],
-        check=True,
-        capture_output=True,
-        env=Playbooks(folder, folder).environment(),
-    )
-    return next(folder.glob("keybuzz-amazon-*.tar.gz"))
+    return trees.tarball(tmp_path_factory.mktemp("dist"), Path(sys.executable).parent / "ansible-galaxy")
 
 
 def test_the_tarball_holds_the_collection_and_nothing_of_the_workshop(tarball: Path) -> None:

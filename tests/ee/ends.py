@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from tests.gates.cores import PROJECT, environment
+from tests.gates.cores import PROJECT, environment, said
 
 OUTPUT = PROJECT / "build" / "evidence" / "ends.json"
 RANGE = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<lowest>[0-9][0-9.]*),<[0-9][0-9.]*")
@@ -82,14 +82,11 @@ def tested(programs: Path, paths: Sequence[str]) -> dict[str, Any]:
     """One run of pytest: its exit code, its last line, and how long it took."""
     began = time.monotonic()
     told = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-    command = [str(programs / "python"), "-m", "pytest", "-q", "-x", *paths]
-    finished = subprocess.run(
-        command, cwd=PROJECT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if finished.returncode:
-        print(finished.stdout[-6000:], flush=True)
-    last = finished.stdout.strip().splitlines()[-1] if finished.stdout.strip() else ""
-    return {"code": finished.returncode, "said": last, "seconds": round(time.monotonic() - began)}
+    code, text = said([str(programs / "python"), "-m", "pytest", "-q", "-x", *paths], PROJECT, told)
+    if code:
+        print(text[-6000:], flush=True)
+    last = text.strip().splitlines()[-1] if text.strip() else ""
+    return {"code": code, "said": last, "seconds": round(time.monotonic() - began)}
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.gates import trees
 from tests.gates.cores import PROJECT, environment
 
 DEFINITION = PROJECT / "extensions" / "execution-environment" / "execution-environment.yml"
@@ -36,7 +37,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     beside = folder / DEFINITION.parent.relative_to(PROJECT)
     beside.mkdir(parents=True)
     (beside / DEFINITION.name).write_text(DEFINITION.read_text(encoding="utf-8"), encoding="utf-8")
-    run(BIN / "ansible-galaxy", "collection", "build", "--output-path", folder / "dist", PROJECT)
+    trees.tarball(folder / "dist", BIN / "ansible-galaxy")
     return folder
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -92,8 +93,22 @@ def environment(
     return folder / "bin"
 
 
-def said(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code of a command, and all that it said."""
+def module_requirements() -> list[str]:
+    """What the modules import, with its ranges, as pip is asked for it."""
+    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def surroundings(programs: Path, *, without: tuple[str, ...] = ("ANSIBLE_",), **more: str) -> dict[str, str]:
+    """Variables of the process for these programs, without the settings of whoever calls."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
+    return {**kept, "PATH": f"{programs}:{os.environ['PATH']}", **more}
+
+
+def said(
+    command: Sequence[str], cwd: Path | str, env: Mapping[str, str], *, timeout: float | None = None
+) -> tuple[int, str]:
+    """Exit code of a command, and all that it said. :raises subprocess.TimeoutExpired: after so many seconds."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -102,6 +117,7 @@ def said(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=timeout,
         check=False,
     )
     return done.returncode, done.stdout
@@ -109,6 +125,4 @@ def said(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int
 
 def with_core(core: Core) -> Path:
     """bin folder of an environment with this ansible-core and what the modules import."""
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    modules = [line for line in lines if line and not line.startswith("#")]
-    return environment(f"core-{core.version}", [core.wanted, *modules], core.python)
+    return environment(f"core-{core.version}", [core.wanted, *module_requirements()], core.python)

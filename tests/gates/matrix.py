@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.gates import trees
-from tests.gates.cores import CORES, PROJECT, Core, NotHereError, with_core
+from tests.gates.cores import CORES, PROJECT, Core, NotHereError, surroundings, with_core
 
 KINDS = ("sanity", "units", "integration")
 LOGS = PROJECT / "build" / "matrix"
@@ -71,13 +71,13 @@ def run(core: Core, kinds: Sequence[str]) -> list[str]:
         folder = Path(temporary)
         archive = trees.tarball(folder / "dist", programs / "ansible-galaxy")
         shipped, whole = trees.shipped(folder / "shipped", archive), trees.whole(folder / "whole")
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "LAB_"))},
-            "PATH": f"{programs}:{os.environ['PATH']}",
+        environment = surroundings(
+            programs,
+            without=("ANSIBLE_", "LAB_"),
             # Its environments are kept below build/: they are made once.
-            "HOME": str(home(PROJECT / "build" / "ansible-test")),
-            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-        }
+            HOME=str(home(PROJECT / "build" / "ansible-test")),
+            XDG_CACHE_HOME=os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        )
         for kind in kinds:
             began = time.monotonic()
             log = LOGS / f"{core.version}-{kind}.log"

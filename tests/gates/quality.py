@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.gates import trees
-from tests.gates.cores import PROJECT, NotHereError, environment, said
+from tests.gates.cores import PROJECT, NotHereError, environment, said, surroundings
 
 PYTHON = "3.12"
 LINT = ("ansible-core~=2.21.0", "ansible-lint>=26.10,<27", "antsibull-docs>=2.28,<3", "galaxy-importer>=0.4.44,<0.5")
@@ -54,13 +53,12 @@ def main() -> int:
         settings.write_text(IMPORTER, encoding="utf-8")
         home = folder / "home"
         home.mkdir()
-        env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "PATH": f"{programs}:{os.environ['PATH']}",
-            "HOME": str(home),
-            "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-            "GALAXY_IMPORTER_CONFIG": str(settings),
-        }
+        env = surroundings(
+            programs,
+            HOME=str(home),
+            ANSIBLE_COLLECTIONS_PATH=str(folder / "collections"),
+            GALAXY_IMPORTER_CONFIG=str(settings),
+        )
         references = ["--validate-collection-refs=all", "--disallow-unknown-collection-refs"]
         gates = {
             "ansible-lint": (["ansible-lint", "--nocolor", "-q", "-f", "pep8"], tree),

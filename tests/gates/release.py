@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from tests.gates import trees
-from tests.gates.cores import PROJECT, NotHereError, environment, said
+from tests.gates.cores import PROJECT, NotHereError, environment, module_requirements, said
 
 DIST = PROJECT / "dist"
 TENANT = "ecomlg-001"
@@ -135,8 +135,7 @@ def sbom(archive: Path, programs: Path, number: str) -> Path:
     _run([*command, "--output-reproducible", "--output-format", "JSON", "--output-file", str(target)], DIST, os.environ)
     document: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
     named = {str(one["name"]).lower() for one in document.get("components", ())}
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wanted = {line.split(">")[0].strip().lower() for line in lines if line and not line.startswith("#")}
+    wanted = {line.split(">")[0].strip().lower() for line in module_requirements()}
     if wanted - named:
         raise RefusedError(f"the list of materials lacks {', '.join(sorted(wanted - named))}")
     document["metadata"]["component"] = {

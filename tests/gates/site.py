@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.gates.cores import PROJECT, NotHereError, environment
+from tests.gates.cores import PROJECT, NotHereError, environment, surroundings
 
 PYTHON = "3.12"
 REQUIREMENTS = (
@@ -61,12 +60,9 @@ def main() -> int:
         print(f"docs: NOT BUILT: {error}")
         return 1
     source, html = BUILD / "source", BUILD / "html"
-    env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
-        "ANSIBLE_HOME": str(BUILD / "ansible"),
-    }
+    env = surroundings(
+        programs, ANSIBLE_COLLECTIONS_PATH=str(PROJECT / ".collections"), ANSIBLE_HOME=str(BUILD / "ansible")
+    )
     try:
         sources(source)
         reference = source / "reference"

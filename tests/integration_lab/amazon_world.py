@@ -77,13 +77,7 @@ class AmazonWorld:
 
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Rows of a statement as the database's administrator."""
-        connection = self.database.connect("admin")
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return rows(self.database, statement, values)
 
     def kv(self) -> Any:
         """Vault's documents as the administrator."""
@@ -154,22 +148,34 @@ def filled(spec: dict[str, dict[str, Any]], given: dict[str, Any]) -> dict[str, 
     return {name: given.get(name, option.get("default")) for name, option in spec.items()}
 
 
+def rows(database: postgres.Postgres, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """Rows of a statement as the database's administrator."""
+    with contextlib.closing(database.connect("admin")) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
 @contextlib.contextmanager
-def amazon_world(directory: Path) -> Iterator[AmazonWorld]:
-    """The servers, ended with the block."""
-    (directory / "secrets").mkdir(mode=0o700)
-    (directory / "logs").mkdir(mode=0o700)
+def stores(directory: Path) -> Iterator[tuple[openbao.Vault, postgres.Postgres, seed.Seed]]:
+    """Vault and PostgreSQL of the healthy world, and what was drawn for it. They end with the block."""
+    for name in ("secrets", "logs"):
+        (directory / name).mkdir(mode=0o700, parents=True)
     processes = Processes(directory)
     drawn = seed.draw()
     try:
         vault = openbao.start(directory, processes, authority(directory, "vault"))
         openbao.furnish(vault, drawn)
-        database = postgres.start(directory, processes, authority(directory, "platform"), drawn)
-        with running_simulator(directory) as amazon:
-            yield AmazonWorld(vault, database, amazon, drawn)
+        yield vault, postgres.start(directory, processes, authority(directory, "platform"), drawn), drawn
     finally:
         processes.stop_everything()
         remove_outside(directory)
+
+
+@contextlib.contextmanager
+def amazon_world(directory: Path) -> Iterator[AmazonWorld]:
+    """The servers, ended with the block."""
+    with stores(directory) as (vault, database, drawn), running_simulator(directory) as amazon:
+        yield AmazonWorld(vault, database, amazon, drawn)
 
 
 def remove_outside(directory: Path) -> None:

@@ -18,7 +18,7 @@ settings.load_profile("all")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Under ansible-test nobody reads pyproject.toml."""
+    """Not in pyproject.toml, which nobody reads under ansible-test."""
     config.addinivalue_line("markers", "slow: takes seconds; not in the inner loop (make test-unit)")
 
 

@@ -48,7 +48,6 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     """
     names = names_of(params)
     if check_mode and len(names) > FEW and params["mode"] in orders_stream.MODES:
-        orders_stream.check_options(params)
         return _of_all(dict(orders_stream.looks(params, protect, names)), check_mode=True)
     with _calls(params, protect, names, check_mode=check_mode) as (one, calls):
         return one(calls[names[0]]) if len(names) == 1 else _together(one, calls, check_mode=check_mode)

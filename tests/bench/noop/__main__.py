@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.world import World
-from tests.bench.orders.install import REQUIREMENTS, environments, install
-from tests.bench.orders.peers import FOLDER, PROJECT
+from tests.bench.orders.install import named
+from tests.bench.orders.peers import PROJECT
 from tests.e2e.calls import Calls, calls_of
 from tests.e2e.evidence import Evidence
 
@@ -159,8 +159,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
-    place = FOLDER / "collections"
-    install(place, sys.executable, environments(REQUIREMENTS.read_text(encoding="utf-8"))["collections"])
+    place = named("collections")
     with tempfile.TemporaryDirectory(prefix="keybuzz-noop-") as temporary:
         folder = Path(temporary)
         directory = folder / "lab"

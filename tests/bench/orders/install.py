@@ -44,11 +44,17 @@ def install(folder: Path, python: str, requirements: list[str]) -> None:
     subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements], check=True)
 
 
-def main() -> int:
-    """All environments; one that cannot be made is left out, and the benchmark says so in its table."""
+def named(name: str, python: str = sys.executable) -> Path:
+    """One of the environments by its name; made, or brought up to date. Raises CalledProcessError."""
     FOLDER.mkdir(exist_ok=True)
     # Whatever lies here belongs to nobody's commit.
     (FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
+    install(FOLDER / name, python, environments(REQUIREMENTS.read_text(encoding="utf-8"))[name])
+    return FOLDER / name
+
+
+def main() -> int:
+    """All environments; one that cannot be made is left out, and the benchmark says so in its table."""
     missing = 0
     for name, requirements in environments(REQUIREMENTS.read_text(encoding="utf-8")).items():
         python = interpreter(name)
@@ -57,7 +63,7 @@ def main() -> int:
             missing += 1
             continue
         try:
-            install(FOLDER / name, python, requirements)
+            named(name, python)
         except subprocess.CalledProcessError as failed:
             print(f"{name}: left out, {failed.cmd[0]} ended with {failed.returncode}", file=sys.stderr)
             missing += 1

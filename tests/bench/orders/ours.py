@@ -14,9 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import openbao, postgres, seed
-from lab.certificates import authority
-from lab.processes import Processes
+from lab.processes import COLLECTIONS
 from tests.bench.orders import bounds, database_clock, measure
 from tests.bench.orders.measure import Measured
 from tests.bench.orders.peers import PROJECT
@@ -24,7 +22,6 @@ from tests.bench.orders.peers import PROJECT
 if TYPE_CHECKING:
     from tests.integration_lab.amazon_world import AmazonWorld
 
-COLLECTIONS = PROJECT / ".collections"
 GENERATION_QUEUE = 60.0
 """Of the assumed time of a report (bounds.GENERATION_BASE), what it spends in IN_QUEUE."""
 WAIT_BUDGET = 40 * 86_400.0
@@ -37,24 +34,14 @@ def world(directory: Path, sellers: list[dict[str, Any]] | None = None) -> Itera
     if str(COLLECTIONS) not in sys.path:
         sys.path.insert(0, str(COLLECTIONS))
     # Not at the top: the peers are measured without the importer.
-    from tests.integration_lab.amazon_world import AmazonWorld, remove_outside
+    from tests.integration_lab.amazon_world import AmazonWorld, stores
 
-    (directory / "secrets").mkdir(mode=0o700, parents=True)
-    (directory / "logs").mkdir(mode=0o700)
-    processes = Processes(directory)
-    drawn = seed.draw()
-    try:
-        vault = openbao.start(directory, processes, authority(directory, "vault"))
-        openbao.furnish(vault, drawn)
-        database = postgres.start(directory, processes, authority(directory, "platform"), drawn)
+    with stores(directory) as (vault, database, drawn):
         admin = database.connect("admin")
         database_clock.install(admin, [database.users["repair"]])
         admin.close()
         with measure.standing_simulator(directory, sellers) as simulator:
             yield AmazonWorld(vault, database, simulator, drawn)
-    finally:
-        processes.stop_everything()
-        remove_outside(directory)
 
 
 def source(facts: dict[str, Any]) -> str:

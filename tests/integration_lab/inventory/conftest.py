@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,7 @@ import pytest
 import yaml
 
 from lab import openbao, postgres, seed
-from lab.certificates import authority
-from lab.processes import Processes
-from tests.integration_lab.amazon_world import PROJECT
+from tests.integration_lab.amazon_world import PROJECT, rows, stores
 
 LIST_POLICY = 'path "secret/metadata/keybuzz/tenants/" { capabilities = ["list"] }'
 
@@ -60,9 +56,7 @@ class Servers:
 
     def sql(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Rows of a statement as the administrator."""
-        with closing(self.database.connect("admin")) as connection, connection, connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+        return rows(self.database, statement, values)
 
     def token(self, name: str, policy: str) -> Path:
         """A file with a token that has exactly this policy."""
@@ -91,19 +85,8 @@ class Servers:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     directory = tmp_path_factory.mktemp("inventory")
-    (directory / "secrets").mkdir(mode=0o700)
-    (directory / "logs").mkdir(mode=0o700)
-    processes = Processes(directory)
-    drawn = seed.draw()
-    try:
-        vault = openbao.start(directory, processes, authority(directory, "vault"))
-        openbao.furnish(vault, drawn)
-        yield Servers(
-            directory, vault, postgres.start(directory, processes, authority(directory, "platform"), drawn), drawn
-        )
-    finally:
-        processes.stop_everything()
-        shutil.rmtree(postgres.private_folder(directory), ignore_errors=True)
+    with stores(directory) as (vault, database, drawn):
+        yield Servers(directory, vault, database, drawn)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.places import COLLECTIONS, PROJECT
+from lab.processes import COLLECTIONS, PROJECT
 
 MODULES = sorted(file.stem for file in (PROJECT / "plugins" / "modules").glob("*.py"))
 SECRET_NAME = re.compile(r"(token|secret|password|api_key|authorization_code)$")

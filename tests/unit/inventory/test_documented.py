@@ -18,7 +18,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import Keyb
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import tenants_inventory
 from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.tenants_inventory import OPTIONS
 
-from tests.unit.places import COLLECTIONS
+from lab.processes import COLLECTIONS
 
 NAME = "keybuzz.amazon.tenants"
 ONE_SOURCE = {"pg_host", "pg_dbname", "pg_user", "vault_addr"}

@@ -34,7 +34,7 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._report.terminal im
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.places import COLLECTIONS, PROJECT
+from lab.processes import COLLECTIONS, PROJECT
 
 NOW = datetime.datetime(2026, 1, 12, 9, 30, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
