@@ -33,7 +33,6 @@ from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import BadI
 from ansible_collections.keybuzz.amazon.plugins.module_utils._module import (
     amazon_orders_backfill,
     k8s_deployment_env,
-    orders_stream,
     tenants_stream,
     vault_amazon_app_creds,
     vault_token_secret,
@@ -58,11 +57,7 @@ def _connections(
 
 
 def _orders(params: Mapping[str, Any], servers: Connections, names: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
-    """Many tenants by few questions; of a few tenants all that their reports show."""
-    if len(names) > FEW and params["mode"] in orders_stream.MODES:
-        yield from orders_stream.looks(params, servers.protect, names)
-        return
-    yield from amazon_orders_backfill.looks(params, servers.protect, names)
+    return amazon_orders_backfill.looks(params, servers.protect, names)
 
 
 STREAMS: Mapping[str, Callable[..., Iterator[tuple[str, Outcome]]]] = {

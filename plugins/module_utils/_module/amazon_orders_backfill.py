@@ -47,17 +47,20 @@ def run(params: Mapping[str, Any], protect: Protect, *, check_mode: bool) -> Out
     :raises TenantsFailedError: outside check mode, when several were asked for and some failed.
     """
     names = names_of(params)
-    if check_mode and len(names) > FEW and params["mode"] in orders_stream.MODES:
-        return _of_all(dict(orders_stream.looks(params, protect, names)), check_mode=True)
+    if check_mode and _are_many(params, names):
+        return _of_all(dict(looks(params, protect, names)), check_mode=True)
     with _calls(params, protect, names, check_mode=check_mode) as (one, calls):
         return one(calls[names[0]]) if len(names) == 1 else _together(one, calls, check_mode=check_mode)
 
 
 def looks(params: Mapping[str, Any], protect: Protect, names: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
-    """Each tenant's orders as check mode sees them, with all that a report shows of them, over one connection.
+    """Each tenant's orders as check mode sees them: many by few questions; of a few all that their reports show.
 
     :raises BadInputError: an option cannot be, or the only tenant is not known.
     """
+    if _are_many(params, names):
+        yield from orders_stream.looks(params, protect, names)
+        return
     with _calls(params, protect, names, check_mode=True) as (one, calls):
         for name, call in calls.items():
             try:
@@ -66,6 +69,10 @@ def looks(params: Mapping[str, Any], protect: Protect, names: tuple[str, ...]) -
                 if len(names) == 1 and isinstance(error, BadInputError):
                     raise
                 yield name, not_looked_at(CHECK, name, error)
+
+
+def _are_many(params: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    return len(names) > FEW and params["mode"] in orders_stream.MODES
 
 
 @contextmanager

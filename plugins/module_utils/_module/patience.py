@@ -65,13 +65,13 @@ class Patience:
     def _ended(self, round_: int, silence: UnreachableError | None) -> None:
         with self._changed:
             self._asking -= 1
-            if silence is None:
-                self._answers = True
-                self._silences.clear()
-            elif round_ == self._rounds:
-                self._answers = False
-                self._rounds += 1
-                self._silences.append(_equal(silence))
+            if round_ == self._rounds:  # what began before the last silence says nothing of the server since
+                self._answers = silence is None
+                if silence is None:
+                    self._silences.clear()
+                else:
+                    self._rounds += 1
+                    self._silences.append(_equal(silence))
             self._changed.notify_all()
 
 

@@ -61,7 +61,10 @@ class Server:
         return dict(answer["data"])
 
     def make_token(self, **fields: Any) -> dict[str, Any]:
-        """A token of any kind, made by root. Returns the answer's ``auth``."""
+        """A token of any kind, made by root. Returns the answer's ``auth``.
+
+        It ends within the test or outlasts all of them (an hour): one that ends between is missed by some other.
+        """
         return dict(self.root().adapter.post("/v1/auth/token/create", json=fields)["auth"])
 
     def alive(self, accessor: str) -> bool:

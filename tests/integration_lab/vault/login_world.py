@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from .conftest import Server
 
 CANARY = "CANARYthatNobodyMaySee"
-ROLE = {"token_policies": ["keybuzz-audit"], "token_ttl": "5m"}
+ROLE = {"token_policies": ["keybuzz-audit"], "token_ttl": "1h"}
 
 
 class Issuer:

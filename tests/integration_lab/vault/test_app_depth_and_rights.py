@@ -50,7 +50,7 @@ def with_rights(server: Server, *rules: str) -> VaultClient:
     """A client whose token may read the document, and what these rules allow."""
     own = 'path "sys/capabilities-self" { capabilities = ["update"] }'
     server.root().sys.create_or_update_policy("rights", "\n".join((own, *rules)))
-    return server.client().acting_as(server.make_token(policies=["rights"], ttl="10m")["client_token"])
+    return server.client().acting_as(server.make_token(policies=["rights"], ttl="1h")["client_token"])
 
 
 def rule(path: str, *capabilities: str) -> str:
@@ -127,7 +127,7 @@ def test_check_mode_names_what_a_repair_would_lack(world: World, state: str, mis
 
 def test_a_token_that_may_not_ask_is_not_said_to_be_allowed(world: World) -> None:
     world.server.root().sys.create_or_update_policy("rights", rule(DATA, "read", "create"))
-    made = world.server.make_token(policies=["rights"], no_default_policy=True, ttl="10m")
+    made = world.server.make_token(policies=["rights"], no_default_policy=True, ttl="1h")
     asked = world.run(check_mode=True, vault=world.server.client().acting_as(made["client_token"]))
     assert (asked.facts["missing_permissions"], asked.facts["repair_allowed"]) == ([], None)
     assert "could not be asked" in asked.warnings[0]

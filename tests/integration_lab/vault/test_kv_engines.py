@@ -52,7 +52,7 @@ def client(server: Server, mounts: None) -> Iterator[VaultClient]:
 def narrow(server: Server, policy: str, **options: Any) -> VaultClient:
     """A client whose token has this policy alone."""
     server.root().sys.create_or_update_policy("narrow", policy)
-    made = server.make_token(policies=["narrow"], no_default_policy=True, ttl="10m")
+    made = server.make_token(policies=["narrow"], no_default_policy=True, ttl="1h")
     return server.client(**options).acting_as(made["client_token"])
 
 

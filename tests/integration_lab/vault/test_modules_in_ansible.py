@@ -142,7 +142,7 @@ def test_a_login_by_the_environment_serves_the_run_and_neither_its_secret_nor_it
     root = ansible.server.root().adapter
     root.post("/v1/sys/auth/awx", json={"type": "approle"})
     try:
-        root.post("/v1/auth/awx/role/repair", json={"token_policies": ["keybuzz-repair"], "token_ttl": "5m"})
+        root.post("/v1/auth/awx/role/repair", json={"token_policies": ["keybuzz-repair"], "token_ttl": "1h"})
         secret_id = root.post("/v1/auth/awx/role/repair/secret-id", json={})["data"]["secret_id"]
         exported = {
             "VAULT_AUTH_METHOD": "approle",

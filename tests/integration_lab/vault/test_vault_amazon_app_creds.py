@@ -226,7 +226,7 @@ def test_without_patch_on_the_metadata_the_document_is_written_all_the_same(worl
     root.sys.create_or_update_policy(
         "narrow", f'path "secret/data/{APP_PATH}" {{ capabilities = ["create", "read", "update"] }}'
     )
-    made = world.server.make_token(policies=["narrow"], ttl="10m")
+    made = world.server.make_token(policies=["narrow"], ttl="1h")
     done = world.run(vault=world.server.client().acting_as(made["client_token"]))
     assert done.changed
     assert done.facts["document"]["custom_metadata"] == "not_permitted"  # type: ignore[index]

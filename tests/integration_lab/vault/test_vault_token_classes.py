@@ -134,7 +134,7 @@ def elsewhere(world: World) -> Iterator[World]:
 def keeps_silent(world: World) -> str:
     """A living token that may not look itself up."""
     world.server.root().sys.create_or_update_policy("keeps-silent", SILENT)
-    made = world.server.make_token(policies=["keeps-silent"], ttl="5m", no_default_policy=True)
+    made = world.server.make_token(policies=["keeps-silent"], ttl="1h", no_default_policy=True)
     return str(made["client_token"])
 
 
@@ -184,7 +184,7 @@ def test_an_accessor_that_belongs_to_another_token_than_the_one_in_the_secret_pr
     elsewhere.run()
     accessor = elsewhere.annotations[ACCESSOR]
     servers = replace(elsewhere.servers(), vault=elsewhere.limited("no-lookup", without=BLIND))
-    root = elsewhere.server.make_token(policies=["root"], ttl="5m")["client_token"]
+    root = elsewhere.server.make_token(policies=["root"], ttl="1h")["client_token"]
     for value, known_as in ((keeps_silent(elsewhere), "unknown"), (root, "root")):
         elsewhere.edit(value)
         assert elsewhere.annotations[ACCESSOR] == accessor

@@ -71,7 +71,7 @@ def test_a_policy_that_the_server_cannot_read_is_bad_input(world: World) -> None
 def test_a_role_that_may_not_be_read_and_is_missing_is_said_to_be_missing(world: World) -> None:
     root = world.server.root()
     root.sys.create_or_update_policy("blind", 'path "auth/token/create/*" { capabilities = ["update"] }')
-    made = world.server.make_token(policies=["blind"], ttl="10m")
+    made = world.server.make_token(policies=["blind"], ttl="1h")
     servers = world.servers()
     world.put("")
     with pytest.raises(BlockedError, match="there is no such role"):

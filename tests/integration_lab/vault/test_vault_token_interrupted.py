@@ -125,7 +125,7 @@ def test_the_mark_of_a_run_that_came_in_between_outlives_this_run_so_that_its_to
             self.writes += 1
             if self.writes == 2:
                 meta = {**HOME, "run_id": "0123"}
-                self.left = world.server.make_token(policies=["default"], ttl="5m", meta=meta)["accessor"]
+                self.left = world.server.make_token(policies=["default"], ttl="1h", meta=meta)["accessor"]
                 text = f"2026-01-12T12:00:00Z 0123,{world.annotations[INTENT]}"
                 marked = {"metadata": {"annotations": {INTENT: text}}}
                 world.kubernetes.api.patch("secrets", SECRET, marked, NAMESPACE)
@@ -161,8 +161,8 @@ def test_only_a_token_that_vault_says_was_made_for_this_secret_by_that_run_is_re
     world: World, metadata: dict[str, str]
 ) -> None:
     ours = metadata == HOME
-    made = world.server.make_token(policies=["default"], ttl="5m", meta={**metadata, "run_id": "0123"})
-    other = world.server.make_token(policies=["default"], ttl="5m", meta={**metadata, "run_id": "4567"})
+    made = world.server.make_token(policies=["default"], ttl="1h", meta={**metadata, "run_id": "0123"})
+    other = world.server.make_token(policies=["default"], ttl="1h", meta={**metadata, "run_id": "4567"})
     world.put("")
     world.kubernetes.api.patch(
         "secrets", SECRET, {"metadata": {"annotations": {INTENT: "2026-01-12T12:00:00Z 0123"}}}, NAMESPACE

@@ -45,14 +45,14 @@ class Logins(World):
         text = root.sys.read_policy("keybuzz-repair")["data"]["rules"]
         more = "".join(f'path "auth/{MOUNT}/{path}" {{ capabilities = ["read"] }}\n' for path in ("config", "role/*"))
         root.sys.create_or_update_policy("logins", text + more)
-        made = self.server.make_token(policies=["logins"], ttl="5m", no_default_policy=True)
+        made = self.server.make_token(policies=["logins"], ttl="1h", no_default_policy=True)
         vault = servers.vault.acting_as(made["client_token"])
         if not bootstrap:
             return replace(servers, vault=vault)
         text = root.sys.read_policy("keybuzz-bootstrap")["data"]["rules"]
         more = f'path "auth/{MOUNT}/role/*" {{ capabilities = ["create", "update"] }}\n'
         root.sys.create_or_update_policy("logins-bootstrap", text + more)
-        made = self.server.make_token(policies=["logins-bootstrap"], ttl="5m")
+        made = self.server.make_token(policies=["logins-bootstrap"], ttl="1h")
         return replace(servers, vault=vault, bootstrap=servers.vault.acting_as(made["client_token"]))
 
     def role(self) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_a_role_without_an_audience_is_insecure_and_one_of_its_own_is_kept(enabl
 def test_a_static_token_that_is_left_over_is_reported_and_never_touched(enabled: Logins) -> None:
     enabled.repair()
     ours = enabled.server.backend_token
-    root = enabled.server.make_token(policies=["root"], ttl="5m")["client_token"]
+    root = enabled.server.make_token(policies=["root"], ttl="1h")["client_token"]
     for value, severity, status in (
         (ours, "info", "insecure"),
         (root, "critical", "insecure"),

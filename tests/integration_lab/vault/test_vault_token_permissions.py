@@ -133,7 +133,7 @@ def test_a_renewal_takes_one_of_two_rights(world: World) -> None:
 def test_what_the_bootstrap_token_lacks_is_named_as_its_own(world: World) -> None:
     world.put(world.server.backend_token)
     servers = world.servers()
-    weak = world.server.make_token(policies=["keybuzz-audit"], ttl="5m")["client_token"]
+    weak = world.server.make_token(policies=["keybuzz-audit"], ttl="1h")["client_token"]
     servers = replace(servers, bootstrap=servers.vault.acting_as(weak))
     allowed, missing = permissions(world.check(servers=servers, token_period="72h"))
     assert (allowed, missing) == (False, [f"update auth/token/roles/{POLICY} (with the bootstrap token)"])

@@ -83,5 +83,5 @@ def searching(world: World) -> Any:
     root.sys.create_or_update_policy(
         "searching", text + 'path "auth/token/accessors" { capabilities = ["list", "sudo"] }\n'
     )
-    made = world.server.make_token(policies=["searching"], ttl="30m", no_default_policy=True)
+    made = world.server.make_token(policies=["searching"], ttl="1h", no_default_policy=True)
     return replace(world.servers(), vault=world.server.client().acting_as(made["client_token"]))

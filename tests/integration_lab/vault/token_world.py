@@ -98,7 +98,7 @@ class World:
         text = root.sys.read_policy(base)["data"]["rules"]
         kept = [line for line in text.splitlines() if not any(f'"{path}"' in line for path in without)]
         root.sys.create_or_update_policy(policy, "\n".join(kept))
-        made = self.server.make_token(policies=[policy], ttl="30m", no_default_policy=True)
+        made = self.server.make_token(policies=[policy], ttl="1h", no_default_policy=True)
         return self.server.client().acting_as(made["client_token"])
 
     def healthy(self) -> str:

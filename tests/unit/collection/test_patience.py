@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import pytest
 from ansible_collections.keybuzz.amazon.plugins.module_utils._errors import ForbiddenError, UnreachableError
@@ -139,6 +139,28 @@ def test_a_server_that_comes_back_is_asked_by_all_again() -> None:
     for answer in asking.answers[2:]:
         answer.set_result("yes")
     assert sorted(one.result(5) for one in first) == ["Silent", "yes", "yes", "yes"]
+
+
+def test_an_answer_to_what_was_asked_before_the_silence_does_not_end_it() -> None:
+    asking = Asking(Patience(), 12)
+    first = asking.start(1)
+    asking.wait(1)
+    asking.answers[0].set_result("yes")
+    assert first[0].result(5) == "yes"
+    together = asking.start(2)
+    asking.wait(2)
+    asking.answers[1].set_exception(SILENCE)
+    wait(together, timeout=5, return_when=FIRST_COMPLETED)
+    asking.answers[2].set_result("yes")
+    assert sorted(one.result(5) for one in together) == ["Silent", "yes"]
+    later = asking.start(3)
+    asking.wait(1)
+    asking.nobody_asks()
+    asking.answers[3].set_result("yes")
+    asking.wait(2)
+    for answer in asking.answers[4:]:
+        answer.set_result("yes")
+    assert [one.result(5) for one in later] == ["yes"] * 3
 
 
 def test_an_exception_that_nobody_foresaw_blocks_nobody() -> None:
