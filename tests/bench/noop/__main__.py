@@ -6,6 +6,9 @@
 The peers are a playbook of as many tasks that do nothing, and the audit as one would write it by hand on
 ``community.hashi_vault``, ``kubernetes.core`` and ``community.postgresql``. All run by one ansible-core, in turns, so
 that a busy machine slows all of them. Targets: at most twice the empty playbook, and three times as fast as by hand.
+
+The inventory has the lab's addresses as values, as a user writes them (``inventories/example``). That of the lab asks a
+file for each of them, over and over, which is the price of a lab that may be anywhere and is nobody's in production.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ansible.template import Templar
+
 from lab.world import World
 from tests.bench.orders.install import named
 from tests.bench.orders.peers import PROJECT
 from tests.e2e.calls import Calls, calls_of
 from tests.e2e.evidence import Evidence
+from tests.parity.variables import loader, of_the_lab, plugins_found
 
 OUTPUT = PROJECT / "build" / "bench" / "noop.json"
 TENANT = "ecomlg-001"
@@ -64,6 +70,21 @@ def empty_playbook(folder: Path, tasks: int) -> Path:
     return path
 
 
+def inventory(folder: Path) -> Path:
+    """One environment, the lab that is up, with the variables of its inventory as values."""
+    written = of_the_lab()
+    templar = Templar(loader(), {**written})
+    with plugins_found():
+        values = {
+            name: templar.template(value)
+            for name, value in written.items()
+            if not name.startswith(("lab", "inventory"))
+        }
+    path = folder / "inventory.json"
+    path.write_text(json.dumps({"all": {"hosts": {"lab": values}}}, default=str), encoding="utf-8")
+    return path
+
+
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
     """Seconds and output. :raises RuntimeError: it failed."""
     began = time.monotonic()
@@ -88,17 +109,17 @@ def measure(world: World, folder: Path, programs: Path, runs: int) -> list[Conte
     """Every contender so often, in turns."""
     evidence = Evidence(json.loads((world.directory / "state.json").read_text(encoding="utf-8")))
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "PATH": f"{programs}:{os.environ['PATH']}",
         "LAB_DIR": str(world.directory),
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
     }
     playbook = str(programs / "ansible-playbook")
-    tenant = ["-e", f"tenant={TENANT}", "-e", f"drift_report_directory={folder}"]
+    tenant = ["-e", f"tenant={TENANT}", "-e", f"drift_report_directory={folder}", "-i", str(inventory(folder))]
     commands = {
         "audit": [playbook, "audit_amazon.yml", *tenant],
         "repair": [playbook, "repair_amazon.yml", *tenant],
-        "by hand": [playbook, str(Path(__file__).with_name("by_hand.yml")), "-i", "inventories/lab", *tenant],
+        "by hand": [playbook, str(Path(__file__).with_name("by_hand.yml")), *tenant],
     }
     tasks, calls = {}, {}
     for name, command in commands.items():  # once to warm up, which also counts

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 KeyBuzz
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The collection's Python is kept as bytecode, as Python keeps that of any other package.
+
+Ansible's importer of collections compiles every file anew in each run: a tenth of an audit (``make bench-noop``).
+Import this before all of ``module_utils``. Whether bytecode may be written is Python's decision (read-only folders,
+``PYTHONDONTWRITEBYTECODE``, ``PYTHONPYCACHEPREFIX``), and so is whether it still is that of the source.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
+from types import ModuleType
+
+COLLECTION = "ansible_collections.keybuzz.amazon.plugins."
+
+
+class Bytecode(MetaPathFinder):
+    """Finds what lies in its plugins as Python does. All else, and what Python does not find, is Ansible's."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """A file whose bytecode is kept beside it, in ``__pycache__``, where that can be written."""
+        if not name.startswith(COLLECTION):
+            return None
+        found = (_finder(folder).find_spec(name) for folder in path or ())
+        return next((spec for spec in found if spec is not None and spec.loader is not None), None)
+
+
+@cache
+def _finder(folder: str) -> FileFinder:
+    return FileFinder(folder, (SourceFileLoader, SOURCE_SUFFIXES))
+
+
+if not any(isinstance(finder, Bytecode) for finder in sys.meta_path):
+    sys.meta_path.insert(0, Bytecode())
