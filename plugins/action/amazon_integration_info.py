@@ -10,13 +10,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.keybuzz.amazon.plugins.plugin_utils import _bytecode  # noqa: F401 (the first of them)
+from ansible_collections.keybuzz.amazon.plugins.plugin_utils._bytecode import Bytecode
 
-# isort: split
-from ansible_collections.keybuzz.amazon.plugins.action.amazon_orders_backfill import plans
-from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_integration_info import answer
-from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_integration_info import OPTIONS
-from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import result_of
+with Bytecode():
+    from ansible_collections.keybuzz.amazon.plugins.action.amazon_orders_backfill import plans
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._module.amazon_integration_info import answer
+    from ansible_collections.keybuzz.amazon.plugins.module_utils._spec.amazon_integration_info import OPTIONS
+    from ansible_collections.keybuzz.amazon.plugins.plugin_utils._in_process import result_of
 
 display = Display()
 

@@ -7,8 +7,8 @@
 """The collection's Python is kept as bytecode, as Python keeps that of any other package.
 
 Ansible's importer of collections compiles every file anew in each run: a tenth of an audit (``make bench-noop``).
-Import this before all of ``module_utils``. Whether bytecode may be written is Python's decision (read-only folders,
-``PYTHONDONTWRITEBYTECODE``, ``PYTHONPYCACHEPREFIX``), and so is whether it still is that of the source.
+Whether bytecode may be written is Python's decision (read-only folders, ``PYTHONDONTWRITEBYTECODE``,
+``PYTHONPYCACHEPREFIX``), and so is whether it still is that of the source.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
 
-COLLECTION = "ansible_collections.keybuzz.amazon.plugins."
+OURS = "ansible_collections.keybuzz.amazon.plugins."
 
 
 class Bytecode(MetaPathFinder):
-    """Finds what lies in its plugins as Python does. All else, and what Python does not find, is Ansible's."""
+    """While its block is imported, Python finds the files of this collection. All else is Ansible's to find."""
+
+    def __enter__(self) -> Bytecode:
+        sys.meta_path.insert(0, self)
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """A file whose bytecode is kept beside it, in ``__pycache__``, where that can be written."""
-        if not name.startswith(COLLECTION):
+        """A file whose bytecode is kept beside it, in ``__pycache__``; nothing for a folder without ``__init__``."""
+        if not name.startswith(OURS):
             return None
         found = (_finder(folder).find_spec(name) for folder in path or ())
         return next((spec for spec in found if spec is not None and spec.loader is not None), None)
@@ -37,7 +44,3 @@ class Bytecode(MetaPathFinder):
 @cache
 def _finder(folder: str) -> FileFinder:
     return FileFinder(folder, (SourceFileLoader, SOURCE_SUFFIXES))
-
-
-if not any(isinstance(finder, Bytecode) for finder in sys.meta_path):
-    sys.meta_path.insert(0, Bytecode())

@@ -159,6 +159,7 @@ def variables_of(playbook: str) -> frozenset[str]:
         seen.add(role)
         for entry in load(place / "meta" / "argument_specs.yml")["argument_specs"].values():
             found |= set(entry.get("options", {}))
+        pending |= {link.resolve().parents[1].name for link in place.glob("defaults/main/*.yml")}  # another role's
         dependencies = load(place / "meta" / "main.yml").get("dependencies") or []
         pending |= {str(one["role"] if isinstance(one, dict) else one).rpartition(".")[2] for one in dependencies}
     return frozenset(found)

@@ -49,7 +49,8 @@ def installed(tmp_path: Path) -> Path:
 
 def looked(installed: Path, **environment: str) -> tuple[list[str], list[str]]:
     """The files of ``module_utils`` that Ansible finds for both plugins, and those that were compiled for it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANSIBLE"))}
+    hindered = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+    kept = {name: value for name, value in os.environ.items() if name not in hindered}
     done = subprocess.run(
         [sys.executable, "-c", LOOKED, str(installed.parents[2])],
         env={**kept, **environment},

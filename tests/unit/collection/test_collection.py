@@ -111,7 +111,7 @@ def test_the_action_groups_hold_every_module_that_takes_their_options(monkeypatc
 
 
 def test_every_role_documents_every_default() -> None:
-    for role in (PROJECT / "roles").iterdir():
+    for role in (file.parents[1] for file in PROJECT.glob("roles/*/defaults/main.yml")):
         defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
         options = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"][
             "options"
@@ -119,6 +119,18 @@ def test_every_role_documents_every_default() -> None:
         assert set(defaults) <= set(options), f"{role.name}: {set(defaults) - set(options)}"
         readme = (role / "README.md").read_text()
         assert all(f"`{name}`" in readme for name in options), role.name
+
+
+def test_the_role_steps_has_the_names_of_every_role_that_hands_options_to_a_module() -> None:
+    roles = {
+        file.parents[1].name
+        for file in PROJECT.glob("roles/*/vars/main.yml")
+        if f"{file.parents[1].name}_options" in yaml.safe_load(file.read_text())
+    }
+    assert len(roles) == 5
+    for part in ("defaults", "vars"):
+        links = {file.stem: file.resolve() for file in (PROJECT / "roles" / "steps" / part / "main").iterdir()}
+        assert links == {role: PROJECT / "roles" / role / part / "main.yml" for role in roles}
 
 
 def test_every_source_file_carries_its_licence() -> None:
