@@ -1,7 +1,7 @@
 # Copyright (c) 2026 KeyBuzz
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection as ansible-test and the importer want it: below ansible_collections/, without links or caches."""
+"""The collection as ansible-test and the importer want it: below ansible_collections/, without caches."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def whole(folder: Path) -> Path:
         if name and source.is_file() and not name.startswith(OF_THE_WORKSHOP):
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+            shutil.copy(source, target, follow_symlinks=False)
     for command in (["init", "--quiet"], ["add", "--all"]):
         subprocess.run(["git", *command], cwd=tree, check=True)
     return tree
