@@ -13,6 +13,7 @@ Whether bytecode may be written is Python's decision (read-only folders, ``PYTHO
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -24,7 +25,11 @@ OURS = "ansible_collections.keybuzz.amazon.plugins."
 
 
 class Bytecode(MetaPathFinder):
-    """While its block is imported, Python finds the files of this collection. All else is Ansible's to find."""
+    """While its block is imported, Python finds the files of this collection. All else is Ansible's to find.
+
+    What is loaded when it ends stays: neither the controller nor a worker that it forks looks through it for what may
+    go, and so copies it. That is Python's own advice for who forks (``gc.freeze``).
+    """
 
     def __enter__(self) -> Bytecode:
         sys.meta_path.insert(0, self)
@@ -32,6 +37,7 @@ class Bytecode(MetaPathFinder):
 
     def __exit__(self, *_raised: object) -> None:
         sys.meta_path.remove(self)
+        gc.freeze()
 
     def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         """A file whose bytecode is kept beside it, in ``__pycache__``; nothing for a folder without ``__init__``."""

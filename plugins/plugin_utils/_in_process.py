@@ -12,7 +12,6 @@ servers for a few objects (``make bench-noop``). The code is the module's own; t
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import os
 import sys
@@ -26,9 +25,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.keybuzz.amazon.plugins.module_utils._ansible import secret_values
 from ansible_collections.keybuzz.amazon.plugins.module_utils._secrets import protect
 
-gc.freeze()
-"""What is loaded by now stays. Neither the controller nor a worker it forks has to look through it for what may go, and
-so copy it (Python's own advice for who forks)."""
 MASKS_ITSELF = importlib.util.find_spec("ansible.module_utils.secrets") is not None
 """From ansible-core 2.22 on what it was told of is masked wherever it is shown."""
 

@@ -26,14 +26,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible.template import Templar
-
 from lab.world import World
 from tests.bench.orders.install import named
 from tests.bench.orders.peers import PROJECT
 from tests.e2e.calls import Calls, calls_of
 from tests.e2e.evidence import Evidence
-from tests.parity.variables import loader, of_the_lab, plugins_found
+from tests.parity.variables import known, of_the_lab
 
 OUTPUT = PROJECT / "build" / "bench" / "noop.json"
 TENANT = "ecomlg-001"
@@ -72,14 +70,8 @@ def empty_playbook(folder: Path, tasks: int) -> Path:
 
 def inventory(folder: Path) -> Path:
     """One environment, the lab that is up, with the variables of its inventory as values."""
-    written = of_the_lab()
-    templar = Templar(loader(), {**written})
-    with plugins_found():
-        values = {
-            name: templar.template(value)
-            for name, value in written.items()
-            if not name.startswith(("lab", "inventory"))
-        }
+    evaluated = known({})
+    values = {name: evaluated[name] for name in of_the_lab() if not name.startswith(("lab", "inventory"))}
     path = folder / "inventory.json"
     path.write_text(json.dumps({"all": {"hosts": {"lab": values}}}, default=str), encoding="utf-8")
     return path

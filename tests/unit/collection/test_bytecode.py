@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from lab.processes import PROJECT
+
 LOOKED = """
 import builtins, json, sys
 from ansible.plugins.loader import action_loader, init_plugin_loader

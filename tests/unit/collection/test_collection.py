@@ -111,7 +111,9 @@ def test_the_action_groups_hold_every_module_that_takes_their_options(monkeypatc
 
 
 def test_every_role_documents_every_default() -> None:
-    for role in (file.parents[1] for file in PROJECT.glob("roles/*/defaults/main.yml")):
+    for role in (PROJECT / "roles").iterdir():
+        if role.name == "steps":  # its defaults are links to those of the others
+            continue
         defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
         options = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"][
             "options"

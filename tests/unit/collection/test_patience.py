@@ -89,6 +89,13 @@ class Asking:
         for _ in range(count):
             assert self.begun.acquire(timeout=5)
 
+    def is_answered_once(self) -> None:
+        """From then on all may ask."""
+        first = self.start(1)
+        self.wait(1)
+        self.answers[0].set_result("yes")
+        assert first[0].result(5) == "yes"
+
     def nobody_asks(self) -> None:
         assert not self.begun.acquire(timeout=0.05)
 
@@ -110,10 +117,7 @@ def test_a_server_is_asked_by_one_thread_until_it_has_answered_and_by_all_from_t
 
 def test_who_was_asking_when_the_server_fell_silent_counts_once_and_then_one_asks_at_a_time() -> None:
     asking = Asking(Patience(), 12)
-    first = asking.start(1)
-    asking.wait(1)
-    asking.answers[0].set_result("yes")
-    assert first[0].result(5) == "yes"
+    asking.is_answered_once()
     together = asking.start(5)
     asking.wait(5)
     for answer in asking.answers[1:6]:
@@ -143,10 +147,7 @@ def test_a_server_that_comes_back_is_asked_by_all_again() -> None:
 
 def test_an_answer_to_what_was_asked_before_the_silence_does_not_end_it() -> None:
     asking = Asking(Patience(), 12)
-    first = asking.start(1)
-    asking.wait(1)
-    asking.answers[0].set_result("yes")
-    assert first[0].result(5) == "yes"
+    asking.is_answered_once()
     together = asking.start(2)
     asking.wait(2)
     asking.answers[1].set_exception(SILENCE)
